@@ -1,0 +1,67 @@
+// Source and Stream: what something that can be backed up implements.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include <drkit/context.hpp>
+#include <drkit/entry.hpp>
+#include <drkit/result.hpp>
+
+namespace drkit {
+
+/// What one read gave: data bytes at the start of the buffer, or a hole to be skipped, or neither at the end.
+struct ReadResult {
+  std::size_t data_bytes = 0;
+  std::uint64_t hole_bytes = 0;
+  bool at_end() const { return data_bytes == 0 && hole_bytes == 0; }
+};
+
+/// One entry and its content. Only regular and stream entries are read; the others have no content.
+/// Thread-safety: one thread at a time.
+class DRKIT_API Stream {
+ public:
+  virtual ~Stream() = default;
+  virtual const Entry& entry() const = 0;
+  /// Fills at most buffer.size() bytes (which is at least 64 KiB); opens the file at the first call, so that an
+  /// unchanged file is never opened. Short reads are allowed; only at_end() ends the stream.
+  virtual Result<ReadResult> read(const Context& ctx, std::span<std::byte> buffer) = 0;
+  /// Called once after the end was read: an error when the content changed or was cut while being read.
+  virtual Result<void> close(const Context& ctx) = 0;
+};
+
+struct SourceInfo {
+  std::string kind;  ///< the system's name: "filesystem", "postgres", "process"
+  std::string name;  ///< what `snapshots --source` matches; never with a secret
+  /// true: an entry that cannot be read makes the snapshot PARTIAL; false: it makes the backup FAILED.
+  bool entry_errors_are_partial = false;
+  /// Entries come in path order (see entry_path_less); false: in any order.
+  bool ordered = false;
+};
+
+/// What the source can tell when it is done. Keys are stable names such as "start_lsn", "timeline".
+using SourceReceipt = std::map<std::string, std::string>;
+
+/// Gives streams. Life: begin, next until it gives null, finish; destruction without finish abandons the backup
+/// and leaves nothing behind at the server.
+/// Thread-safety: one thread at a time; a stream is used up and destroyed before the next one is asked for.
+class DRKIT_API Source {
+ public:
+  virtual ~Source() = default;
+  virtual SourceInfo info() const = 0;
+  /// Takes the consistent point; after it, estimated_bytes() may be known.
+  virtual Result<void> begin(const Context& ctx) = 0;
+  /// Units: plain bytes of the whole source; 0 when unknown.
+  virtual std::uint64_t estimated_bytes() const { return 0; }
+  /// The next entry, or null at the end. An entry that exists but cannot be looked at comes with entry().problem
+  /// set (and is not read); an error ends the backup.
+  virtual Result<std::unique_ptr<Stream>> next(const Context& ctx) = 0;
+  virtual Result<SourceReceipt> finish(const Context& ctx) = 0;
+};
+
+/// The order of paths in a snapshot: part by part, bytewise, a directory directly before its children.
+DRKIT_API bool entry_path_less(std::string_view a, std::string_view b);
+
+}  // namespace drkit

@@ -1,0 +1,58 @@
+// RestoreTarget and Sink: what a place that takes streams back implements.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include <drkit/context.hpp>
+#include <drkit/entry.hpp>
+#include <drkit/result.hpp>
+
+namespace drkit {
+
+/// Takes the content of one regular or stream entry. Bytes never written are holes (zeros).
+/// Thread-safety: write_at and read_at of disjoint ranges may run concurrently; close comes last, once.
+class DRKIT_API Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual Result<void> write_at(const Context& ctx, std::uint64_t offset, ByteView bytes) = 0;
+  /// Delta restores only: bytes now at the place, short at its end. The default knows none.
+  virtual Result<std::size_t> read_at(const Context&, std::uint64_t, std::span<std::byte>) { return std::size_t{0}; }
+  /// Length and attributes are set, the file is complete. Destruction without close leaves no half-written file
+  /// under its final name.
+  virtual Result<void> close(const Context& ctx) = 0;
+};
+
+struct TargetInfo {
+  std::string kind;
+  std::string name;
+  bool sequential = false;  ///< wants bytes of each sink in order (a pipe); holes then come as zeros
+};
+
+struct RestoreSettings {
+  /// Work over an existing tree: files equal already are left alone, files not in the snapshot are removed.
+  bool delta = false;
+  /// Set owners; needs privilege. The default is to do so when the process is root.
+  bool owners = true;
+};
+
+/// Takes a tree back. Life: begin, then make/open in snapshot order (parents first), finish.
+/// Nothing outside the target is ever written: absolute paths, ".." and symlinks on the way are refused and named.
+/// Thread-safety: make from one thread at a time; open concurrently, once the parents were made; sinks as they say.
+class DRKIT_API RestoreTarget {
+ public:
+  virtual ~RestoreTarget() = default;
+  virtual TargetInfo info() const = 0;
+  /// Errors: precondition_failed when the place is not empty (unless delta) or is in use by a live server.
+  virtual Result<void> begin(const Context& ctx, const RestoreSettings& settings) = 0;
+  /// Makes a directory, link, fifo or device. Attributes of directories are set by finish, deepest first.
+  virtual Result<void> make(const Context& ctx, const Entry& entry) = 0;
+  /// Opens a regular file or stream for writing.
+  virtual Result<std::unique_ptr<Sink>> open(const Context& ctx, const Entry& entry) = 0;
+  /// Attributes of directories, removal of what is not in the snapshot (delta), everything fsynced.
+  virtual Result<void> finish(const Context& ctx) = 0;
+};
+
+}  // namespace drkit
