@@ -2,7 +2,7 @@
 #pragma once
 
 #if defined(__GNUC__)
-#define DRKIT_API __attribute__((visibility("default")))
+#define DRKIT_API [[gnu::visibility("default")]]
 #else
 #define DRKIT_API
 #endif
