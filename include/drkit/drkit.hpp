@@ -1,0 +1,10 @@
+// Everything that users of the C++ API need.
+#pragma once
+
+#include <drkit/backup.hpp>
+#include <drkit/check.hpp>
+#include <drkit/registry.hpp>
+#include <drkit/report.hpp>
+#include <drkit/repository.hpp>
+#include <drkit/restore.hpp>
+#include <drkit/version.hpp>

@@ -1,0 +1,51 @@
+// Registry: addresses to storages, sources, targets and checks. The only place that names the drivers.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <drkit/check.hpp>
+#include <drkit/spi/source.hpp>
+#include <drkit/spi/storage.hpp>
+#include <drkit/spi/target.hpp>
+
+namespace drkit {
+
+struct StorageOptions {
+  bool create = false;                 ///< make the place when it does not exist
+  std::uint64_t upload_bytes_per_second = 0;    ///< 0: unlimited
+  std::uint64_t download_bytes_per_second = 0;
+  unsigned attempts = 5;               ///< of retryable failures; 1: no retry
+};
+/// Opens `file:///dir`, a bare path, or `mem:`. Errors: invalid_argument, unsupported (scheme), not_found.
+DRKIT_API Result<StoragePtr> open_storage(const Context& ctx, std::string_view address,
+                                          const StorageOptions& options = {});
+
+struct SourceOptions {
+  std::vector<std::string> excludes;  ///< globs; file trees
+  bool one_file_system = false;       ///< file trees
+  std::string mode = "auto";          ///< postgres: auto, stream, local
+  std::string what = "cluster";       ///< postgres: cluster, dump
+  std::uint64_t max_rate_kib = 0;     ///< postgres: server-side limit in KiB/s; 0: none
+};
+/// Opens `file:///dir`, a bare path, `postgres:CONNINFO`, `postgres://...`, or `exec:COMMAND`.
+DRKIT_API Result<std::unique_ptr<Source>> open_source(const Context& ctx, std::string_view address,
+                                                      const SourceOptions& options = {});
+
+struct TargetOptions {
+  /// postgres: old location or OID of a tablespace -> new directory.
+  std::map<std::string, std::string> tablespaces;
+  std::string all_tablespaces_under;  ///< postgres: DIR/OID for those not in `tablespaces`
+};
+/// The target that fits the snapshot's system: a directory, or `exec:COMMAND` fed by a stream, or `-` (standard output).
+DRKIT_API Result<std::unique_ptr<RestoreTarget>> open_target(const Context& ctx, std::string_view address,
+                                                             const Snapshot& snapshot,
+                                                             const TargetOptions& options = {});
+
+/// Every check that the library has.
+DRKIT_API std::vector<std::unique_ptr<Check>> builtin_checks();
+
+}  // namespace drkit

@@ -1,0 +1,56 @@
+// Check and Finding: what looks whether a snapshot would restore.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <drkit/repository.hpp>
+
+namespace drkit {
+
+enum class Severity : std::uint8_t { note, warning, damage };
+
+/// One thing that a check saw. "Could not look" is an Error of the check, never a finding, and the other way round.
+struct Finding {
+  Severity severity = Severity::damage;
+  std::string code;     ///< stable name such as "object_damaged", "page_checksum", "wal_missing"
+  std::string subject;  ///< what: an object's key, a path, "path block 17"
+  std::string message;  ///< one line: expected and found
+};
+using FindingSink = std::function<void(Finding)>;
+
+/// Levels of depth; each includes the ones before it.
+enum class CheckLevel : std::uint8_t {
+  objects,  ///< every stored object has the bytes it was stored with; needs no key
+  chunks,   ///< every chunk that the snapshot needs opens and matches its id
+  files,    ///< SHA-256 of every file; the system's own checks: manifest, page checksums, WAL chain
+  boot,     ///< restored to scratch, started and asked
+};
+
+struct CheckInfo {
+  std::string id;
+  CheckLevel level = CheckLevel::files;
+};
+
+/// Where a check may look.
+struct CheckInput {
+  const Repository& repository;
+  const Snapshot* snapshot = nullptr;  ///< null: the repository as a whole
+  unsigned sample_percent = 100;
+  std::string scratch_directory;       ///< boot: an own empty directory on a big enough file system
+  std::vector<std::string> sql;        ///< boot: statements to run
+  std::string server_bin_directory;    ///< boot: empty: found by version
+};
+
+class DRKIT_API Check {
+ public:
+  virtual ~Check() = default;
+  virtual CheckInfo info() const = 0;
+  virtual bool applies_to(const Snapshot* snapshot) const = 0;
+  virtual Result<void> run(const Context& ctx, const CheckInput& input, const FindingSink& report) = 0;
+};
+
+}  // namespace drkit
