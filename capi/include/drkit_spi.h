@@ -4,7 +4,7 @@
  * Vtables are options structs (convention 5): `struct_size` first, DRK_..._VTABLE_INIT, then set the callbacks.
  * A callback that fails returns a code and may set `*err` to an error of drk_error_new, which the library then owns;
  * `err` is never NULL here. A code that is not in the table becomes DRK_CALLBACK_FAILED. `destroy` is called once, when
- * the last user is gone, also when drk_..._from_vtable itself fails after it accepted the struct.
+ * the last user is gone; it is not called when drk_..._from_vtable itself fails.
  */
 #ifndef DRKIT_SPI_H
 #define DRKIT_SPI_H
