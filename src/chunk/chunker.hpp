@@ -27,17 +27,21 @@ class Chunker {
 /// Chunks of exactly so many bytes (at least 1), but for the last.
 std::unique_ptr<Chunker> make_fixed_chunker(std::size_t chunk_bytes);
 
-/// REQUIRES: 64 <= min < average <= max.
 struct ContentParams {
   std::size_t min_bytes = std::size_t{256} << 10;
   std::size_t average_bytes = std::size_t{1} << 20;
   std::size_t max_bytes = std::size_t{4} << 20;
+  bool operator==(const ContentParams&) const = default;
 };
 
+/// 64 < min < average <= max <= 64 MiB, and average - min >= 64: to be asked before parameters from outside are used.
+bool content_params_acceptable(const ContentParams& params);
+
 /// Cuts where the contents say so: equal parts of two streams give equal chunks wherever they lie.
-/// Whoever sees the chunks' sizes learns nothing that helps to compute cuts: see docs on the implementation.
-/// Errors: invalid_argument (params out of order, or a key that is not of 32 bytes), unsupported.
-Result<std::unique_ptr<Chunker>> make_content_chunker(const Secret& chunker_key, const ContentParams& params = {});
+/// Whoever sees the sizes of the chunks learns neither the key nor where other cuts would lie (content_chunker.cpp).
+/// REQUIRES: crypto::ready() succeeded, content_params_acceptable(params), a key of 32 bytes (with any other size the
+/// cuts follow a random key).
+std::unique_ptr<Chunker> make_content_chunker(const Secret& chunker_key, const ContentParams& params = {});
 
 /// Whether a file is made of PostgreSQL's 8 KiB pages (a relation or a WAL segment), to be cut at fixed, page-aligned
 /// places: changes there never move bytes. `head` is the file's beginning, 64 KiB or more if the file has them.

@@ -54,7 +54,7 @@ class ChunkedSha256 {
   Digest finish();
   void reset();
   /// Bytes of the file so far.
-  std::uint64_t position() const { return position_; }
+  std::uint64_t position() const { return file_.bytes; }
 
   /// A SHA-256 in progress: eight words, and the bytes that do not fill a block yet.
   struct State {
@@ -65,7 +65,6 @@ class ChunkedSha256 {
 
  private:
   State file_{};
-  std::uint64_t position_ = 0;
   bool use_dual_;
 };
 
