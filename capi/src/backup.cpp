@@ -26,8 +26,8 @@ Result<BackupOptions> backup_options_of(const drk_backup_options& given) {
   return chosen;
 }
 
-Result<void> run_backup(const Context& ctx, drk_repository* repository, Source& source,
-                        const drk_backup_options& given, drk_snapshot** out) {
+Result<void> run_backup(const Context& ctx, drk_repository* repository, Source& source, const drk_backup_options& given,
+                        drk_snapshot** out) {
   DRKIT_TRY(require(repository, "repository"));
   DRKIT_ASSIGN(const auto chosen, backup_options_of(given));
   DRKIT_ASSIGN(auto snapshot, backup(ctx, repository->repository, source, chosen));

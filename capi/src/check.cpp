@@ -67,8 +67,7 @@ drk_status drk_check(const drk_context* ctx, const drk_repository* repository, c
     if (snapshot != nullptr) {
       DRKIT_ASSIGN(found, find_snapshot(context, repository, snapshot));
     }
-    DRKIT_ASSIGN(auto report,
-                 drkit::check(context, repository->repository, found ? &*found : nullptr, checks, chosen));
+    DRKIT_ASSIGN(auto report, drkit::check(context, repository->repository, found ? &*found : nullptr, checks, chosen));
     *out = new drk_report{std::move(report)};
     return {};
   });

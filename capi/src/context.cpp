@@ -17,10 +17,14 @@ Result<void> CallContext::begin(const drk_context* given) {
 bool CallContext::on_event(const ProgressEvent& event) noexcept {
   try {
     const std::string phase(event.phase), item(event.item);
-    const drk_progress_event out{sizeof(drk_progress_event), 0,
-                                 phase.c_str(),              item.c_str(),
-                                 event.items_done,           event.items_total,
-                                 event.bytes_done,           event.bytes_total,
+    const drk_progress_event out{sizeof(drk_progress_event),
+                                 0,
+                                 phase.c_str(),
+                                 item.c_str(),
+                                 event.items_done,
+                                 event.items_total,
+                                 event.bytes_done,
+                                 event.bytes_total,
                                  event.bytes_stored};
     return given_.progress(&out, given_.progress_user_data) == 0;
   } catch (...) {

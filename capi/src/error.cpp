@@ -118,13 +118,9 @@ drk_status drk_error_add_context(drk_error* error, const char* key, const char* 
 drk_status drk_error_code(const drk_error* error) {
   return error == nullptr ? drk_status{DRK_OK} : static_cast<drk_status>(error->error.code());
 }
-const char* drk_error_message(const drk_error* error) {
-  return error == nullptr ? "" : error->error.message().c_str();
-}
+const char* drk_error_message(const drk_error* error) { return error == nullptr ? "" : error->error.message().c_str(); }
 int drk_error_retryable(const drk_error* error) { return error != nullptr && error->error.retryable() ? 1 : 0; }
-size_t drk_error_context_count(const drk_error* error) {
-  return error == nullptr ? 0 : error->error.context().size();
-}
+size_t drk_error_context_count(const drk_error* error) { return error == nullptr ? 0 : error->error.context().size(); }
 const char* drk_error_context_key(const drk_error* error, size_t index) {
   return index < drk_error_context_count(error) ? error->error.context()[index].first.c_str() : nullptr;
 }

@@ -41,9 +41,9 @@ drk_status drk_keys_at(const drk_keys* keys, size_t index, drk_key_info* out, dr
   return guard(err, [&]() -> drkit::Result<void> {
     if (index >= drk_keys_count(keys)) return invalid("index is past the end");
     const drkit::KeySlot& slot = keys->slots[index];
-    return fill_struct(out, drk_key_info{sizeof(drk_key_info), static_cast<int32_t>(slot.role), slot.id.c_str(),
-                                         slot.label.c_str(), slot.public_key.c_str(), slot.created_ns,
-                                         slot.is_password ? 1U : 0U, 0});
+    return fill_struct(
+        out, drk_key_info{sizeof(drk_key_info), static_cast<int32_t>(slot.role), slot.id.c_str(), slot.label.c_str(),
+                          slot.public_key.c_str(), slot.created_ns, slot.is_password ? 1U : 0U, 0});
   });
 }
 
@@ -72,8 +72,8 @@ drk_status drk_key_remove(const drk_context* ctx, drk_repository* repository, co
   });
 }
 
-drk_status drk_key_rotate(const drk_context* ctx, drk_repository* repository, const drk_credential* own,
-                          drk_keys** out, drk_error** err) {
+drk_status drk_key_rotate(const drk_context* ctx, drk_repository* repository, const drk_credential* own, drk_keys** out,
+                          drk_error** err) {
   if (out != nullptr) *out = nullptr;
   return guard_call(ctx, err, [&](const drkit::Context& context) -> drkit::Result<void> {
     DRKIT_TRY(require(repository, "repository"));

@@ -45,8 +45,8 @@ drk_status drk_repository_create(const drk_context* ctx, drk_storage* storage, c
     if (given_open.credential.password != nullptr || given_open.credential.key != nullptr) {
       DRKIT_ASSIGN(chosen.credential, copy_credential(given_open.credential));
     }
-    DRKIT_ASSIGN(auto repository, drkit::Repository::create(context, storage->storage, std::move(create_options),
-                                                            std::move(chosen)));
+    DRKIT_ASSIGN(auto repository,
+                 drkit::Repository::create(context, storage->storage, std::move(create_options), std::move(chosen)));
     *out = new drk_repository(std::move(repository));
     return {};
   });

@@ -28,9 +28,9 @@ Result<RestoreCall> restore_options_of(const drk_restore_options* options) {
 }
 
 Result<void> fill_stats(const RestoreStats& stats, drk_restore_stats* out) {
-  return fill_struct(out, drk_restore_stats{sizeof(drk_restore_stats), 0, stats.entries, stats.files, stats.bytes,
-                                            stats.bytes_fetched, stats.bytes_written, stats.bytes_kept, stats.problems,
-                                            stats.duration_ns});
+  return fill_struct(
+      out, drk_restore_stats{sizeof(drk_restore_stats), 0, stats.entries, stats.files, stats.bytes, stats.bytes_fetched,
+                             stats.bytes_written, stats.bytes_kept, stats.problems, stats.duration_ns});
 }
 
 }  // namespace

@@ -116,10 +116,10 @@ drk_status drk_snapshot_stats(const drk_snapshot* snapshot, drk_backup_stats* ou
   return guard(err, [&]() -> drkit::Result<void> {
     DRKIT_TRY(require(snapshot, "snapshot"));
     const drkit::BackupStats& stats = snapshot->value.stats;
-    return fill_struct(out, drk_backup_stats{sizeof(drk_backup_stats), 0, stats.entries, stats.files,
-                                             stats.files_unchanged, stats.bytes, stats.bytes_read, stats.bytes_new,
-                                             stats.bytes_stored, stats.chunks, stats.chunks_new, stats.problems,
-                                             stats.duration_ns});
+    return fill_struct(
+        out, drk_backup_stats{sizeof(drk_backup_stats), 0, stats.entries, stats.files, stats.files_unchanged,
+                              stats.bytes, stats.bytes_read, stats.bytes_new, stats.bytes_stored, stats.chunks,
+                              stats.chunks_new, stats.problems, stats.duration_ns});
   });
 }
 

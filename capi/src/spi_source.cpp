@@ -110,9 +110,8 @@ class VtableSource final : public Source {
     DRKIT_TRY(ctx.check_cancelled());
     const drk_cancel_token cancel{ctx.cancel};
     drk_entry given = DRK_ENTRY_INIT;
-    DRKIT_TRY(call_plugin("next", [&](drk_error** err) {
-      return plugin_->vtable.next(&cancel, &given, err, plugin_->user_data);
-    }));
+    DRKIT_TRY(call_plugin(
+        "next", [&](drk_error** err) { return plugin_->vtable.next(&cancel, &given, err, plugin_->user_data); }));
     if (given.path == nullptr) return std::unique_ptr<Stream>();
     auto entry = entry_of(given);
     if (!entry.ok()) {
@@ -125,9 +124,8 @@ class VtableSource final : public Source {
     drk_receipt receipt;
     if (plugin_->vtable.finish == nullptr) return receipt.facts;
     const drk_cancel_token cancel{ctx.cancel};
-    DRKIT_TRY(call_plugin("finish", [&](drk_error** err) {
-      return plugin_->vtable.finish(&cancel, &receipt, err, plugin_->user_data);
-    }));
+    DRKIT_TRY(call_plugin(
+        "finish", [&](drk_error** err) { return plugin_->vtable.finish(&cancel, &receipt, err, plugin_->user_data); }));
     return std::move(receipt.facts);
   }
 
@@ -142,8 +140,7 @@ using namespace drkit::capi;
 
 extern "C" {
 
-drk_status drk_source_from_vtable(const drk_source_vtable* vtable, void* user_data, drk_source** out,
-                                  drk_error** err) {
+drk_status drk_source_from_vtable(const drk_source_vtable* vtable, void* user_data, drk_source** out, drk_error** err) {
   return guard(err, [&]() -> drkit::Result<void> {
     DRKIT_TRY(clear_out(out));
     DRKIT_TRY(require(vtable, "vtable"));
