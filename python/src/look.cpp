@@ -1,0 +1,128 @@
+// ls, diff and reading as iterators.
+#include "look.hpp"
+
+#include <pybind11/stl.h>
+
+#include <algorithm>
+
+#include "pipe.hpp"
+#include "values.hpp"
+
+namespace drkit::python {
+namespace {
+
+constexpr std::size_t kEntriesAhead = 1000;
+constexpr std::size_t kPiecesAhead = 4;
+constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+
+using EntryPipe = Pipe<Entry>;
+using ChangePipe = Pipe<std::pair<Change, Entry>>;
+using BytesPipe = Pipe<std::string>;
+
+const char* change_name(Change change) {
+  if (change == Change::added) return "added";
+  return change == Change::removed ? "removed" : "modified";
+}
+
+/// Cuts what comes into pieces of bounded size, in order, holes as zeros.
+class PieceSink final : public Sink {
+ public:
+  explicit PieceSink(const BytesPipe::Push& push) : push_(push) {}
+
+  Result<void> write_at(const Context& ctx, std::uint64_t offset, ByteView bytes) override {
+    if (offset < position_) return Error(ErrorCode::internal, "content came out of order");
+    DRKIT_TRY(fill_hole(ctx, offset));
+    for (std::size_t at = 0; at < bytes.size(); at += kPieceBytes) {
+      const auto piece = bytes.subspan(at, std::min(kPieceBytes, bytes.size() - at));
+      DRKIT_TRY(give(std::string(as_text(piece))));
+    }
+    return {};
+  }
+  Result<void> close(const Context&) override { return {}; }
+
+  Result<void> fill_hole(const Context& ctx, std::uint64_t end) {
+    while (position_ < end) {
+      DRKIT_TRY(ctx.check_cancelled());
+      DRKIT_TRY(
+          give(std::string(static_cast<std::size_t>(std::min<std::uint64_t>(end - position_, kPieceBytes)), '\0')));
+    }
+    return {};
+  }
+
+ private:
+  Result<void> give(std::string piece) {
+    position_ += piece.size();
+    if (push_(std::move(piece))) return {};
+    return Error(ErrorCode::cancelled, "the reader was closed");
+  }
+
+  const BytesPipe::Push& push_;
+  std::uint64_t position_ = 0;
+};
+
+/// The size of one entry: a hole at its end reaches no sink.
+Result<std::uint64_t> size_of_entry(const Context& ctx, const Repository& repository, const Snapshot& snapshot,
+                                    const std::string& path) {
+  std::uint64_t size = 0;
+  DRKIT_TRY(list_entries(ctx, repository, snapshot, path, [&](const Entry& entry) {
+    if (entry.path == path) size = entry.size_bytes;
+    return false;
+  }));
+  return size;
+}
+
+template <class Type>
+py::class_<Type> bind_pipe(py::module_& module, const char* name) {
+  return py::class_<Type>(module, name)
+      .def("__iter__", [](py::object self) { return self; })
+      .def("close", &Type::close, "Stops the call and ends the iteration.");
+}
+
+}  // namespace
+
+py::object list_entries_of(const Repository& repository, const Snapshot& snapshot, const std::string& path) {
+  return py::cast(std::make_unique<EntryPipe>(
+      [repository, snapshot, path](const Context& ctx, const EntryPipe::Push& push) {
+        return list_entries(ctx, repository, snapshot, path, [&](const Entry& entry) { return push(entry); });
+      },
+      kEntriesAhead));
+}
+
+py::object diff_of(const Repository& repository, const Snapshot& a, const Snapshot& b) {
+  return py::cast(std::make_unique<ChangePipe>(
+      [repository, a, b](const Context& ctx, const ChangePipe::Push& push) {
+        return diff(ctx, repository, a, b, [&](Change change, const Entry& entry) { return push({change, entry}); });
+      },
+      kEntriesAhead));
+}
+
+py::object read_of(const Repository& repository, const Snapshot& snapshot, const std::string& path) {
+  return py::cast(std::make_unique<BytesPipe>(
+      [repository, snapshot, path](const Context& ctx, const BytesPipe::Push& push) -> Result<void> {
+        PieceSink sink(push);
+        DRKIT_TRY(read_entry(ctx, repository, snapshot, path, sink));
+        DRKIT_ASSIGN(const auto size, size_of_entry(ctx, repository, snapshot, path));
+        return sink.fill_hole(ctx, size);
+      },
+      kPiecesAhead));
+}
+
+void bind_look(py::module_& module) {
+  bind_pipe<EntryPipe>(module, "EntryIterator").def("__next__", [](EntryPipe& pipe) {
+    auto entry = pipe.next();
+    if (!entry) throw py::stop_iteration();
+    return std::move(*entry);
+  });
+  bind_pipe<ChangePipe>(module, "ChangeIterator").def("__next__", [](ChangePipe& pipe) {
+    auto change = pipe.next();
+    if (!change) throw py::stop_iteration();
+    return py::make_tuple(change_name(change->first), std::move(change->second));
+  });
+  bind_pipe<BytesPipe>(module, "BytesIterator").def("__next__", [](BytesPipe& pipe) {
+    auto piece = pipe.next();
+    if (!piece) throw py::stop_iteration();
+    return py::bytes(*piece);
+  });
+}
+
+}  // namespace drkit::python
