@@ -40,7 +40,7 @@ class Job final : private Progress, private LogSink {
   Job& operator=(const Job&) = delete;
 
   /// Runs `body` (Context -> Result<T>) without the GIL. Raises, in this order: what a signal handler raised, what a
-  /// hook raised, the error of the call. Returns only after the operation has stopped.
+  /// hook raised, the error of the call. Returns the value, and only after the operation has stopped.
   template <class Body>
   auto run(Body&& body) {
     using Answer = decltype(body(context_));
@@ -59,7 +59,7 @@ class Job final : private Progress, private LogSink {
     raise_pending();
     if (thrown != nullptr) std::rethrow_exception(thrown);
     if (!answer->ok()) raise(answer->error());
-    return std::move(*answer);
+    if constexpr (!std::is_same_v<Answer, Result<void>>) return std::move(**answer);
   }
 
  private:

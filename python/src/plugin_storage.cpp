@@ -127,7 +127,7 @@ py::list run_suite(const py::object& make, const py::object& wrap) {
     });
   });
   py::list list;
-  for (const auto& one : *cases) list.append(py::make_tuple(one.name, one.failure));
+  for (const auto& one : cases) list.append(py::make_tuple(one.name, one.failure));
   return list;
 }
 
@@ -135,7 +135,7 @@ StorageHandle open(const std::string& address, bool create, std::uint64_t upload
                    unsigned attempts) {
   Job job;
   const StorageOptions options{create, upload, download, attempts};
-  return {*job.run([&](const Context& ctx) { return open_storage(ctx, address, options); })};
+  return {job.run([&](const Context& ctx) { return open_storage(ctx, address, options); })};
 }
 
 /// Every method of a storage as a call that answers signals.
@@ -152,14 +152,14 @@ void bind_methods(py::class_<StorageHandle>& type) {
            [](const Handle& h, const std::string& key) {
              Job job;
              const auto info = job.run([&](const Context& ctx) { return h.storage->stat(ctx, key); });
-             return py::make_tuple(info->key, info->size_bytes, info->modified_ns);
+             return py::make_tuple(info.key, info.size_bytes, info.modified_ns);
            })
       .def("get",
            [](const Handle& h, const std::string& key, std::uint64_t offset, std::optional<std::uint64_t> length) {
              Job job;
              const ByteRange range{offset, length.value_or(std::numeric_limits<std::uint64_t>::max())};
              const auto bytes = job.run([&](const Context& ctx) { return h.storage->get(ctx, key, range); });
-             return py::bytes(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+             return py::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size());
            })
       .def("put",
            [](const Handle& h, const std::string& key, const py::object& data, bool if_absent) {

@@ -44,7 +44,7 @@ RepositoryHandle create(const StorageHandle& storage, const py::object& password
   options.password_cost = password_cost(cost);
   OpenOptions opening = open_options(py::none(), key, cache_dir, memory, parallel);
   Job job;
-  return {*job.run([&](const Context& ctx) {
+  return {job.run([&](const Context& ctx) {
     return Repository::create(ctx, storage.storage, std::move(options), std::move(opening));
   })};
 }
@@ -53,7 +53,7 @@ RepositoryHandle open(const StorageHandle& storage, const py::object& password, 
                       const py::object& cache_dir, std::optional<std::uint64_t> memory, unsigned parallel) {
   OpenOptions options = open_options(password, key, cache_dir, memory, parallel);
   Job job;
-  return {*job.run([&](const Context& ctx) { return Repository::open(ctx, storage.storage, std::move(options)); })};
+  return {job.run([&](const Context& ctx) { return Repository::open(ctx, storage.storage, std::move(options)); })};
 }
 
 struct BackupCall {
@@ -64,7 +64,7 @@ struct BackupCall {
 Snapshot backup_address(RepositoryHandle& self, const std::string& address, const BackupCall& call,
                         const py::object& progress, const py::object& log) {
   Job job(progress, log);
-  return *job.run([&](const Context& ctx) -> Result<Snapshot> {
+  return job.run([&](const Context& ctx) -> Result<Snapshot> {
     DRKIT_ASSIGN(const auto source, open_source(ctx, address, call.source));
     return backup(ctx, self.repository, *source, call.options);
   });
@@ -74,14 +74,14 @@ Snapshot backup_plugin(RepositoryHandle& self, py::object object, const BackupCa
                        const py::object& log) {
   const std::unique_ptr<Source> source = source_of_python(std::move(object));
   Job job(progress, log);
-  return *job.run([&](const Context& ctx) { return backup(ctx, self.repository, *source, call.options); });
+  return job.run([&](const Context& ctx) { return backup(ctx, self.repository, *source, call.options); });
 }
 
 RestoreResult restore_to(RepositoryHandle& self, const Snapshot& snapshot, const std::string& address,
                          const RestoreOptions& options, const TargetOptions& target_options, const py::object& progress,
                          const py::object& log) {
   Job job(progress, log);
-  return *job.run([&](const Context& ctx) -> Result<RestoreResult> {
+  return job.run([&](const Context& ctx) -> Result<RestoreResult> {
     DRKIT_ASSIGN(const auto target, open_target(ctx, address, snapshot, target_options));
     return restore(ctx, self.repository, snapshot, *target, options);
   });
@@ -95,7 +95,7 @@ Report check_with(RepositoryHandle& self, const py::object& facade, const std::o
     checks.push_back(check_of_python(py::reinterpret_borrow<py::object>(plugin), facade));
   }
   Job job(progress, log);
-  return *job.run([&](const Context& ctx) {
+  return job.run([&](const Context& ctx) {
     return check(ctx, self.repository, snapshot ? &*snapshot : nullptr, checks, options);
   });
 }
@@ -134,20 +134,20 @@ void bind_options(py::module_& module) {
 
 void bind_keys(py::class_<RepositoryHandle>& type) {
   using Self = RepositoryHandle;
-  type.def("keys", [](Self& self) { return *simple([&](const Context& ctx) { return self.repository.keys(ctx); }); })
+  type.def("keys", [](Self& self) { return simple([&](const Context& ctx) { return self.repository.keys(ctx); }); })
       .def("add_password",
            [](Self& self, const py::object& password, const std::string& role, const std::string& label,
               const Cost& cost) {
              const Secret secret = secret_from_python(password);
              const KeyRole chosen = role_from(role);
-             return *simple([&](const Context& ctx) {
+             return simple([&](const Context& ctx) {
                return self.repository.add_password(ctx, secret, chosen, label, password_cost(cost));
              });
            })
       .def("add_recipient",
            [](Self& self, const std::string& key, const std::string& role, const std::string& label) {
              const KeyRole chosen = role_from(role);
-             return *simple([&](const Context& ctx) { return self.repository.add_recipient(ctx, key, chosen, label); });
+             return simple([&](const Context& ctx) { return self.repository.add_recipient(ctx, key, chosen, label); });
            })
       .def("remove_key",
            [](Self& self, const std::string& id) {
@@ -157,7 +157,7 @@ void bind_keys(py::class_<RepositoryHandle>& type) {
         Credential own;
         if (!password.is_none()) own.password = secret_from_python(password);
         if (!key.is_none()) own.key = secret_from_python(key);
-        return *simple([&](const Context& ctx) { return self.repository.rotate_key(ctx, own); });
+        return simple([&](const Context& ctx) { return self.repository.rotate_key(ctx, own); });
       });
 }
 
@@ -166,11 +166,11 @@ void bind_snapshots(py::class_<RepositoryHandle>& type) {
   type.def("snapshots",
            [](Self& self, TextMap tags, std::string source) {
              const SnapshotFilter filter{std::move(tags), std::move(source)};
-             return *simple([&](const Context& ctx) { return self.repository.snapshots(ctx, filter); });
+             return simple([&](const Context& ctx) { return self.repository.snapshots(ctx, filter); });
            })
       .def("find",
            [](Self& self, const std::string& name) {
-             return *simple([&](const Context& ctx) { return self.repository.find_snapshot(ctx, name); });
+             return simple([&](const Context& ctx) { return self.repository.find_snapshot(ctx, name); });
            })
       .def("forget",
            [](Self& self, const std::string& id) {
@@ -204,13 +204,13 @@ void bind_repository(py::module_& module) {
       .def("restore", &restore_to)
       .def("plan_restore",
            [](RepositoryHandle& self, const Snapshot& snapshot, const RestoreOptions& options) {
-             return *simple([&](const Context& ctx) { return plan_restore(ctx, self.repository, snapshot, options); });
+             return simple([&](const Context& ctx) { return plan_restore(ctx, self.repository, snapshot, options); });
            })
       .def("check", &check_with);
   bind_keys(type);
   bind_snapshots(type);
   module.def("check_objects", [](const StorageHandle& storage, unsigned sample) {
-    return *simple([&](const Context& ctx) { return check_objects(ctx, *storage.storage, sample); });
+    return simple([&](const Context& ctx) { return check_objects(ctx, *storage.storage, sample); });
   });
 }
 
