@@ -39,8 +39,8 @@ bool content_params_acceptable(const ContentParams& params);
 
 /// Cuts where the contents say so: equal parts of two streams give equal chunks wherever they lie.
 /// Whoever sees the sizes of the chunks learns neither the key nor where other cuts would lie (content_chunker.cpp).
-/// REQUIRES: crypto::ready() succeeded, content_params_acceptable(params), a key of 32 bytes (with any other size the
-/// cuts follow a random key).
+/// REQUIRES: crypto::ready() succeeded; content_params_acceptable(params), else the defaults are used; a key of 32 bytes,
+/// else the cuts follow a random key.
 std::unique_ptr<Chunker> make_content_chunker(const Secret& chunker_key, const ContentParams& params = {});
 
 /// Whether a file is made of PostgreSQL's 8 KiB pages (a relation or a WAL segment), to be cut at fixed, page-aligned

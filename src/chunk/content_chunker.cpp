@@ -12,6 +12,7 @@
 #include "chunk/chunker.hpp"
 #include "crypto/kdf.hpp"
 #include "crypto/prf.hpp"
+#include "crypto/sodium.hpp"
 
 namespace drkit::chunk {
 namespace {
@@ -61,6 +62,8 @@ class ContentChunker final : public Chunker {
         tables_(reinterpret_cast<const Tables*>(tables_memory_.view().data())),
         prf_(make_prf_key(key)),
         hashes_(kBatch) {}
+  // Hashes of known data would give the tables away.
+  ~ContentChunker() override { crypto::wipe(std::as_writable_bytes(std::span(hashes_))); }
 
   std::size_t next_cut(ByteView window, bool at_end) override {
     const std::size_t end = std::min(window.size(), params_.max_bytes);
@@ -136,7 +139,7 @@ bool content_params_acceptable(const ContentParams& params) {
 }
 
 std::unique_ptr<Chunker> make_content_chunker(const Secret& chunker_key, const ContentParams& params) {
-  return std::make_unique<ContentChunker>(chunker_key, params);
+  return std::make_unique<ContentChunker>(chunker_key, content_params_acceptable(params) ? params : ContentParams{});
 }
 
 }  // namespace drkit::chunk
