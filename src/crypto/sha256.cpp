@@ -1,6 +1,7 @@
-// The state of ChunkedSha256 must be read and set word by word, so that the two-hash path and libcrypto can take turns on
-// it. Only libcrypto's low-level SHA256_* calls allow that. Version 3 calls them deprecated and keeps them; they run the same
-// assembly as EVP_sha256 (2.0 GB/s measured for either), need no memory and cannot fail, so all of SHA-256 goes through them.
+// The state of ChunkedSha256 must be read and set word by word, so that the two-hash path and libcrypto can take turns
+// on it. Only libcrypto's low-level SHA256_* calls allow that. Version 3 calls them deprecated and keeps them; they run
+// the same assembly as EVP_sha256 (2.0 GB/s measured for either), need no memory and cannot fail, so all of SHA-256
+// goes through them.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "crypto/sha256.hpp"
 

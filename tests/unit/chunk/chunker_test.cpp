@@ -107,9 +107,8 @@ TEST_CASE("cuts are where the definition says: a plain computation agrees") {
       std::uint64_t h = 0;
       for (std::size_t i = end - 64; i < end; ++i) {
         std::uint64_t word = 0;
-        for (std::size_t b = 0; b < 8; ++b) {
-          word |= std::to_integer<std::uint64_t>(table.view()[std::to_integer<std::size_t>(data[i]) * 8 + b]) << (8 * b);
-        }
+        const ByteView bytes = table.view().subspan(std::to_integer<std::size_t>(data[i]) * 8, 8);
+        for (std::size_t b = 0; b < 8; ++b) word |= std::to_integer<std::uint64_t>(bytes[b]) << (8 * b);
         h = ((h << 1) ^ (h >> 63 != 0 ? 0x1bULL : 0ULL)) ^ word;
       }
       const auto threshold = static_cast<std::uint32_t>((1ULL << 32) / (kSmall.average_bytes - kSmall.min_bytes));

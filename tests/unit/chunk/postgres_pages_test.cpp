@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <string>
+
 #include "chunk/chunker.hpp"
 #include "testing/seeded_random.hpp"
 
@@ -70,7 +72,7 @@ TEST_CASE("pages whose offsets are out of order are no pages") {
 
 TEST_CASE("WAL segments of 13 to 18 are known") {
   constexpr std::uint64_t kSegment = 16 << 20;
-  for (const std::uint64_t magic : {0xD106, 0xD10D, 0xD110, 0xD113, 0xD116, 0xD118}) {
+  for (const std::uint64_t magic : {0xD106U, 0xD10DU, 0xD110U, 0xD113U, 0xD116U, 0xD118U}) {
     CHECK(looks_like_postgres_pages(wal_start(magic, kSegment), kSegment));
   }
   CHECK_FALSE(looks_like_postgres_pages(wal_start(0xD0FF, kSegment), kSegment));

@@ -22,8 +22,10 @@ constexpr Argon2Params kCheap{1, 8192};
 TEST_CASE("pinned: argon2id") {
   const Bytes salt(kSaltBytes, std::byte{2});
   const Secret password = Secret::from_text("password");
-  CHECK(to_hex(argon2id(password, salt, {3, 65536}).value().view()) == "7a6f5cf28538d4a2f5a94b4fc73d353d26ff03035ffc62a54b22acfad191cb5f");
-  CHECK(to_hex(argon2id(Secret(), salt, kCheap).value().view()) == "32b1329ca740d3f43ae5c47432e53c82dc8d0741c1f51f677051601fcb719f50");
+  CHECK(to_hex(argon2id(password, salt, {3, 65536}).value().view()) ==
+        "7a6f5cf28538d4a2f5a94b4fc73d353d26ff03035ffc62a54b22acfad191cb5f");
+  CHECK(to_hex(argon2id(Secret(), salt, kCheap).value().view()) ==
+        "32b1329ca740d3f43ae5c47432e53c82dc8d0741c1f51f677051601fcb719f50");
 }
 
 TEST_CASE("argon2id depends on password, salt and parameters") {
@@ -50,8 +52,10 @@ TEST_CASE("argon2id refuses what would exhaust the reader, before it starts") {
 }
 
 TEST_CASE("pinned: derived and expanded keys") {
-  CHECK(to_hex(derive_key(key_of(1), "drkit test").view()) == "57c3fccbaf993f95f24fd431e6d38cda354e299e631792b362d78fe1bbc7d4d2");
-  CHECK(to_hex(expand_key(key_of(1), 40).view()) == "023f37203a2476c42566a61cc55c3ca875dbb4cc41c0deb789f8e7bf881836381ecc3686b60ee3b8");
+  CHECK(to_hex(derive_key(key_of(1), "drkit test").view()) ==
+        "57c3fccbaf993f95f24fd431e6d38cda354e299e631792b362d78fe1bbc7d4d2");
+  CHECK(to_hex(expand_key(key_of(1), 40).view()) ==
+        "023f37203a2476c42566a61cc55c3ca875dbb4cc41c0deb789f8e7bf881836381ecc3686b60ee3b8");
 }
 
 TEST_CASE("purposes and keys give unrelated keys") {
@@ -69,7 +73,8 @@ TEST_CASE("an unusable key never gives what others could compute") {
 }
 
 TEST_CASE("pinned: chunk id") {
-  CHECK(to_hex(chunk_id(key_of(3), sha256(as_bytes("abc")))) == "6a4382067c819f5e207eb920d3da9cb79f1dcc7b65c9779331f8fe293daccc3f");
+  CHECK(to_hex(chunk_id(key_of(3), sha256(as_bytes("abc")))) ==
+        "6a4382067c819f5e207eb920d3da9cb79f1dcc7b65c9779331f8fe293daccc3f");
 }
 
 TEST_CASE("chunk ids depend on key and contents") {

@@ -19,7 +19,9 @@ static_assert(std::is_nothrow_move_constructible_v<Secret> && std::is_nothrow_mo
 namespace {
 
 template <class T>
-concept Printable = requires(std::ostream& out, const T& value) { out << value; };
+concept Printable = requires(std::ostream& out, const T& value) {
+  out << value;
+};
 static_assert(Printable<int> && !Printable<Secret>);
 
 // The kernel's flags of the mapping that holds the address.
@@ -52,7 +54,8 @@ TEST_CASE("a secret keeps its bytes through moves and clones") {
   CHECK(c == b);
   c = Secret::from_text("other");
   CHECK_FALSE(c == b);
-  c = std::move(c);
+  Secret& same = c;
+  c = std::move(same);
   CHECK(as_text(c.view()) == "other");
   CHECK(Secret::copy_of({}).empty());
   CHECK(Secret() == Secret::from_text(""));

@@ -5,6 +5,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "testing/hex.hpp"
@@ -31,7 +32,8 @@ Digest by_libsodium(ByteView bytes) {
 
 Digest by_evp(ByteView bytes) {
   Digest digest;
-  EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), nullptr, EVP_sha256(), nullptr);
+  auto* out = reinterpret_cast<unsigned char*>(digest.data());
+  EVP_Digest(bytes.data(), bytes.size(), out, nullptr, EVP_sha256(), nullptr);
   return digest;
 }
 
@@ -87,7 +89,8 @@ TEST_CASE("chunks and file hash as if hashed apart, whatever the sizes and the p
     for (int round = 0; round < 120; ++round) {
       const Bytes data = random.bytes(random.below(20000));
       const std::size_t misaligned = std::min<std::size_t>(random.below(9), data.size());
-      check_split(random, ByteView(data).subspan(misaligned), use_dual, std::array{1, 13, 64, 64, 192}[random.below(5)]);
+      constexpr std::array<std::uint64_t, 5> kGranules = {1, 13, 64, 64, 192};
+      check_split(random, ByteView(data).subspan(misaligned), use_dual, kGranules[random.below(kGranules.size())]);
     }
   }
 }
