@@ -73,6 +73,7 @@ TEST_CASE("a signature fits its message and its signer") {
   CHECK_FALSE(verify(signer.public_key, as_bytes("restorablE"), signature));
   CHECK_FALSE(verify(other.public_key, as_bytes("restorable"), signature));
   CHECK_FALSE(verify(signer.public_key, as_bytes("restorable"), ByteView(signature).first(63)));
+  CHECK(verify(signer.public_key, {}, sign(signer, {}).value()));
   signature[10] ^= std::byte{1};
   CHECK_FALSE(verify(signer.public_key, as_bytes("restorable"), signature));
   CHECK(sign(SigningKeyPair{}, {}).error().code() == ErrorCode::invalid_argument);

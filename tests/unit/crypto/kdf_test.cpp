@@ -63,6 +63,7 @@ TEST_CASE("purposes and keys give unrelated keys") {
   CHECK(reference.size() == 32);
   CHECK(reference == derive_key(key_of(1), "a"));
   CHECK_FALSE(reference == derive_key(key_of(1), "b"));
+  CHECK_FALSE(reference == derive_key(key_of(1), {}));
   CHECK_FALSE(reference == derive_key(key_of(2), "a"));
 }
 
