@@ -48,7 +48,8 @@ struct ThrottleOptions {
   std::uint64_t download_bytes_per_second = 0;  ///< 0: no limit
 };
 
-/// Keeps the average rate of all threads together below the limits. Whole objects pass at once; the calls after them wait.
+/// Keeps the average rate of all threads together below the limits. Whole objects pass at once; the calls after them
+/// wait.
 DRKIT_API StoragePtr with_throttle(StoragePtr inner, ThrottleOptions options);
 
 /// Refuses put and remove with permission_denied, whatever the storage below would allow.

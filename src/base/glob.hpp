@@ -42,8 +42,8 @@ class Glob {
   bool directories_only_ = false;
   std::vector<States> accepts_ = std::vector<States>(256, States{});  // by byte: tokens that take it and are done
   std::vector<States> repeats_ = std::vector<States>(256, States{});  // by byte: tokens that take it and remain
-  States skips_{};             // tokens that may match nothing
-  States skips_at_part_{};     // tokens that may match nothing at the start of a part
+  States skips_{};                                                    // tokens that may match nothing
+  States skips_at_part_{};  // tokens that may match nothing at the start of a part
 };
 
 /// Any of several patterns.

@@ -7,8 +7,8 @@
 namespace drkit::base {
 namespace {
 
-constexpr std::array<std::string_view, 6> kSecretWords = {"password", "passwd", "secret", "token", "passphrase",
-                                                          "credential"};
+constexpr std::array<std::string_view, 6> kSecretWords = {"password", "passwd",     "secret",
+                                                          "token",    "passphrase", "credential"};
 
 Error bad_address(const char* why) { return Error(ErrorCode::invalid_argument, std::string("bad address: ") + why); }
 
@@ -136,8 +136,10 @@ void mask_userinfo(std::string& text) {
 std::size_t value_end(const std::string& text, std::size_t start) {
   if (start < text.size() && text[start] == '\'') {
     for (std::size_t i = start + 1; i < text.size(); ++i) {
-      if (text[i] == '\\') ++i;
-      else if (text[i] == '\'') return i + 1;
+      if (text[i] == '\\')
+        ++i;
+      else if (text[i] == '\'')
+        return i + 1;
     }
     return text.size();
   }

@@ -15,9 +15,9 @@ namespace drkit::base {
 struct Address {
   std::string scheme;  ///< lower case; "file" for a bare path
   std::string user;
-  std::string host;    ///< without the brackets of an IPv6 address
+  std::string host;        ///< without the brackets of an IPv6 address
   std::uint16_t port = 0;  ///< 0: not given
-  std::string path;    ///< with its leading slash; of `scheme:text` without "//" the text as it is
+  std::string path;        ///< with its leading slash; of `scheme:text` without "//" the text as it is
   std::map<std::string, std::string> query;
   bool operator==(const Address&) const = default;
 };

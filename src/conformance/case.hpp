@@ -39,14 +39,12 @@ Failure expect_error(const Result<T>& result, ErrorCode code, std::string_view k
   return std::string(what) + " does not name the key in its error: " + error.to_string();
 }
 
-inline Failure expect(bool holds, std::string_view what) {
-  return holds ? std::nullopt : Failure(std::string(what));
-}
+inline Failure expect(bool holds, std::string_view what) { return holds ? std::nullopt : Failure(std::string(what)); }
 
 }  // namespace drkit::conformance
 
 /// Ends the case with the failure, if there is one.
-#define DRKIT_EXPECT(expression)                                    \
-  do {                                                              \
-    if (auto drkit_failure_ = (expression)) return drkit_failure_;  \
+#define DRKIT_EXPECT(expression)                                   \
+  do {                                                             \
+    if (auto drkit_failure_ = (expression)) return drkit_failure_; \
   } while (false)

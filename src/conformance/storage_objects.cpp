@@ -63,8 +63,8 @@ Failure ranges(const Context& ctx, Storage& storage) {
   const Bytes bytes = pattern(1000, 7);
   DRKIT_EXPECT(expect_ok(storage.put(ctx, kKey, bytes, {}), "put"));
   constexpr std::uint64_t kAll = ByteRange().length;
-  constexpr std::array<ByteRange, 9> kRanges = {{{0, 1}, {0, 10}, {500, 100}, {999, 1}, {990, 10}, {990, 11},
-                                                {990, kAll}, {1000, kAll}, {500, 0}}};
+  constexpr std::array<ByteRange, 9> kRanges = {
+      {{0, 1}, {0, 10}, {500, 100}, {999, 1}, {990, 10}, {990, 11}, {990, kAll}, {1000, kAll}, {500, 0}}};
   for (const ByteRange range : kRanges) {
     const std::string what = "get of bytes " + std::to_string(range.offset) + "+" + std::to_string(range.length);
     const auto got = storage.get(ctx, kKey, range);
@@ -106,8 +106,17 @@ Failure cancelled(const Context& ctx, Storage& storage) {
 }
 
 Failure odd_keys(const Context& ctx, Storage& storage) {
-  const std::array<std::string, 11> keys = {"a", "0", "--", "_", ".hidden", "a.b-c_d", "...", "..a/b..", "-/-/-",
-                                            "d/e/e/p/e/r/t/h/a/n/u/s/u/a/l", std::string(100, 'x') + "/" + std::string(99, 'y')};
+  const std::array<std::string, 11> keys = {"a",
+                                            "0",
+                                            "--",
+                                            "_",
+                                            ".hidden",
+                                            "a.b-c_d",
+                                            "...",
+                                            "..a/b..",
+                                            "-/-/-",
+                                            "d/e/e/p/e/r/t/h/a/n/u/s/u/a/l",
+                                            std::string(100, 'x') + "/" + std::string(99, 'y')};
   for (const std::string& key : keys) {
     DRKIT_EXPECT(expect_ok(storage.put(ctx, key, as_bytes(key), {}), "put of " + key));
   }
@@ -117,8 +126,23 @@ Failure odd_keys(const Context& ctx, Storage& storage) {
 
 Failure illegal_keys(const Context& ctx, Storage& storage) {
   using namespace std::string_literals;
-  const std::array<std::string, 17> keys = {"",     "/",    "/a",  "a/",   "a//b", ".",    "..",   "../a",        "a/..",
-                                            "a/./b", "a b", "Aa",  "a\\b", "a\0b"s, "a\nb", "\xc3\xa4", std::string(201, 'a')};
+  const std::array<std::string, 17> keys = {"",
+                                            "/",
+                                            "/a",
+                                            "a/",
+                                            "a//b",
+                                            ".",
+                                            "..",
+                                            "../a",
+                                            "a/..",
+                                            "a/./b",
+                                            "a b",
+                                            "Aa",
+                                            "a\\b",
+                                            "a\0b"s,
+                                            "a\nb",
+                                            "\xc3\xa4",
+                                            std::string(201, 'a')};
   constexpr auto kCode = ErrorCode::invalid_argument;
   for (const std::string& key : keys) {
     const auto put = storage.put(ctx, key, as_bytes("x"), {});

@@ -39,8 +39,7 @@ CaseResult run_case(const Context& ctx, const StorageCase& one, const std::funct
 }  // namespace
 }  // namespace conformance
 
-std::vector<CaseResult> run_storage_suite(const Context& ctx,
-                                          const std::function<Result<StoragePtr>()>& make_fresh) {
+std::vector<CaseResult> run_storage_suite(const Context& ctx, const std::function<Result<StoragePtr>()>& make_fresh) {
   std::vector<CaseResult> results;
   for (const auto cases :
        {conformance::object_cases(), conformance::listing_cases(), conformance::concurrency_cases()}) {

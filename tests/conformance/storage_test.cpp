@@ -26,9 +26,8 @@ void check_suite(const std::function<Result<StoragePtr>()>& make_fresh) {
 // How many cases of the suite find the fault.
 std::size_t failures_with(const FaultPlan& plan) {
   std::size_t failures = 0;
-  for (const CaseResult& result : run_storage_suite({}, [&]() -> Result<StoragePtr> {
-         return with_faults(make_memory_storage(), plan);
-       })) {
+  for (const CaseResult& result :
+       run_storage_suite({}, [&]() -> Result<StoragePtr> { return with_faults(make_memory_storage(), plan); })) {
     failures += result.failure.has_value() ? 1 : 0;
   }
   return failures;
@@ -83,10 +82,12 @@ TEST_CASE("the suite finds faults") {
   constexpr std::uint64_t kAlways = 1'000'000;
   CHECK(failures_with({}) == 0);
   CHECK(failures_with({.faults = {{.kind = FaultKind::bit_flip, .call = StorageCall::get, .times = kAlways}}}) >= 5);
-  CHECK(failures_with({.faults = {{.kind = FaultKind::truncate, .call = StorageCall::get, .times = kAlways,
-                                   .position = 90}}}) >= 5);
-  CHECK(failures_with({.faults = {{.kind = FaultKind::truncate, .call = StorageCall::list, .times = kAlways,
-                                   .position = 3}}}) >= 2);
+  CHECK(failures_with(
+            {.faults = {{.kind = FaultKind::truncate, .call = StorageCall::get, .times = kAlways, .position = 90}}}) >=
+        5);
+  CHECK(failures_with(
+            {.faults = {{.kind = FaultKind::truncate, .call = StorageCall::list, .times = kAlways, .position = 3}}}) >=
+        2);
   CHECK(failures_with({.faults = {{.kind = FaultKind::lost_answer, .call = StorageCall::remove, .times = kAlways}}}) >=
         2);
 }

@@ -19,9 +19,7 @@ class ReadOnlyStorage final : public Storage {
   Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
     return inner_->get(ctx, key, range);
   }
-  Result<void> put(const Context& ctx, std::string_view key, ByteView, PutOptions) override {
-    return refuse(ctx, key);
-  }
+  Result<void> put(const Context& ctx, std::string_view key, ByteView, PutOptions) override { return refuse(ctx, key); }
   Result<void> remove(const Context& ctx, std::string_view key) override { return refuse(ctx, key); }
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
     return inner_->list(ctx, prefix, visit);

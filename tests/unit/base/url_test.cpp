@@ -51,9 +51,9 @@ TEST_CASE("opaque addresses keep their text") {
 }
 
 TEST_CASE("malformed addresses are refused") {
-  for (const char* text : {"", "file://srv/x", "file:x", "file:", "s3://b/%zz", "s3://b/%0a", "s3://b/%00", "s3://b:0/",
-                           "s3://b:99999/", "s3://b:x/", "s3://[::1/", "s3://[::1]x/", "s3://b/#f", "s3://b?novalue",
-                           "s3://b?a=1&a=2", "3s:x"}) {
+  for (const char* text :
+       {"", "file://srv/x", "file:x", "file:", "s3://b/%zz", "s3://b/%0a", "s3://b/%00", "s3://b:0/", "s3://b:99999/",
+        "s3://b:x/", "s3://[::1/", "s3://[::1]x/", "s3://b/#f", "s3://b?novalue", "s3://b?a=1&a=2", "3s:x"}) {
     const auto address = parse_address(text);
     REQUIRE_FALSE_MESSAGE(address.ok(), text);
     CHECK(address.error().code() == ErrorCode::invalid_argument);

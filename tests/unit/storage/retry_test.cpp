@@ -62,9 +62,10 @@ TEST_CASE("attempts end, with the last error and their number") {
 }
 
 TEST_CASE("waits stay below a bound that doubles up to its limit") {
-  Bench bench({.faults = {{.kind = FaultKind::fail, .times = 100}}},
-              {.max_attempts = 30, .first_delay = milliseconds(100), .max_delay = milliseconds(800),
-               .deadline = milliseconds(1'000'000)});
+  Bench bench({.faults = {{.kind = FaultKind::fail, .times = 100}}}, {.max_attempts = 30,
+                                                                      .first_delay = milliseconds(100),
+                                                                      .max_delay = milliseconds(800),
+                                                                      .deadline = milliseconds(1'000'000)});
   CHECK_FALSE(bench.storage->remove(bench.ctx, "k").ok());
   const auto sleeps = bench.clock.sleeps();
   REQUIRE(sleeps.size() == 29);
@@ -136,10 +137,13 @@ TEST_CASE("a repeated listing shows every object once") {
   Bench bench({.faults = {{.kind = FaultKind::lost_answer, .call = StorageCall::list, .times = 2}}});
   for (const char* key : {"a", "b", "c"}) REQUIRE(bench.memory->put({}, key, as_bytes("x"), {}).ok());
   std::string seen;
-  CHECK(bench.storage->list(bench.ctx, "", [&](const ObjectInfo& object) {
-    seen += object.key;
-    return true;
-  }).ok());
+  CHECK(bench.storage
+            ->list(bench.ctx, "",
+                   [&](const ObjectInfo& object) {
+                     seen += object.key;
+                     return true;
+                   })
+            .ok());
   CHECK(seen == "abc");
   CHECK(bench.counts->list == 3);
 }
