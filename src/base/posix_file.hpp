@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-#include <drkit/result.hpp>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <drkit/result.hpp>
 
 namespace drkit::base {
 

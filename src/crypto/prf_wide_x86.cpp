@@ -1,5 +1,5 @@
-// AES-128 of many 64-bit inputs with the x86 AES and VAES instructions; the test holds it equal to libcrypto's AES. Made for
-// the chunker, which needs one AES block for every byte of input and one comparison from each.
+// AES-128 of many 64-bit inputs with the x86 AES and VAES instructions; the test holds it equal to libcrypto's AES.
+// Made for the chunker, which needs one AES block for every byte of input and one comparison from each.
 #include "crypto/prf_wide.hpp"
 
 #if defined(__x86_64__) && defined(__GNUC__)

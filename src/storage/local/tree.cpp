@@ -9,7 +9,7 @@ constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 // O_DIRECTORY answers ENOTDIR for a symbolic link too; a link must be named, not taken for something missing.
 bool is_symlink(int parent, const std::string& name) {
-  struct stat status{};
+  struct stat status {};
   return ::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
 }
 
