@@ -35,5 +35,8 @@ install(FILES ${PROJECT_BINARY_DIR}/drkitConfig.cmake ${PROJECT_BINARY_DIR}/drki
   DESTINATION ${drkit_package_dir})
 
 file(RELATIVE_PATH drkit_pc_up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
-configure_file(${drkit_cmake_dir}/drkit.pc.in ${PROJECT_BINARY_DIR}/drkit.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/drkit.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+# With drkit.pc, --static asks for the dependencies' own dependencies as well, which Debian has as shared libraries only.
+foreach(name IN ITEMS drkit drkit-static)
+  configure_file(${drkit_cmake_dir}/${name}.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()

@@ -19,10 +19,13 @@ sys/statvfs.h sys/time.h sys/times.h sys/types.h sys/uio.h sys/un.h sys/utsname.
 """.split())
 
 LINUX = frozenset("""
-endian.h features.h mntent.h sys/acl.h sys/auxv.h sys/epoll.h sys/eventfd.h sys/file.h sys/fsuid.h sys/inotify.h sys/ioctl.h
+endian.h features.h mntent.h sys/acl.h sys/epoll.h sys/eventfd.h sys/file.h sys/fsuid.h sys/inotify.h sys/ioctl.h
 sys/mount.h sys/pidfd.h sys/prctl.h sys/random.h sys/sendfile.h sys/signalfd.h sys/statfs.h sys/syscall.h sys/sysinfo.h
 sys/sysmacros.h sys/timerfd.h sys/vfs.h sys/xattr.h
 """.split())
+
+# Instructions of one family of processors.
+SIMD = frozenset("arm_acle.h arm_neon.h cpuid.h emmintrin.h immintrin.h nmmintrin.h sys/auxv.h tmmintrin.h wmmintrin.h x86intrin.h".split())
 
 # A name that ends with a slash is a folder.
 THIRD_PARTY = {
@@ -39,17 +42,19 @@ THIRD_PARTY = {
 
 
 def group_of(header):
-    """"standard", "posix", "linux", a third party's name, or None for a header that nobody has listed."""
+    """"standard", "posix", "linux", "simd", a third party's name, or None for a header that nobody has listed."""
     if header in STANDARD:
         return "standard"
     if header in POSIX:
         return "posix"
     if header in LINUX or header.startswith("linux/"):
         return "linux"
+    if header in SIMD:
+        return "simd"
     for party, names in THIRD_PARTY.items():
         if any(header == name or (name.endswith("/") and header.startswith(name)) for name in names):
             return party
     return None
 
 
-GROUPS = frozenset(THIRD_PARTY) | {"posix", "linux"}
+GROUPS = frozenset(THIRD_PARTY) | {"posix", "linux", "simd"}
