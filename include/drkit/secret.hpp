@@ -47,7 +47,6 @@ class DRKIT_API Secret {
 
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
-  bool mapped_ = false;  ///< from the fallback, not from the locked allocator
 };
 
 }  // namespace drkit

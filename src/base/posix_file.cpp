@@ -1,19 +1,19 @@
 #include "base/posix_file.hpp"
 
+#include <unistd.h>
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
-#include <unistd.h>
 
 namespace drkit::base {
 namespace {
 
 int real_openat(int dir_fd, const char* path, int flags, mode_t mode) { return ::openat(dir_fd, path, flags, mode); }
 
-constexpr OsCalls kReal = {
-    real_openat, ::close, ::read, ::pread, ::write, ::pwrite, ::fsync, ::syncfs, ::renameat2, ::linkat, ::unlinkat};
+constexpr OsCalls kReal = {real_openat, ::close,   ::read,     ::pread,     ::write,  ::pwrite,  ::fsync,
+                           ::syncfs,    ::mkdirat, ::renameat, ::renameat2, ::linkat, ::unlinkat};
 
 std::atomic<const OsCalls*> current{&kReal};
 
@@ -34,18 +34,43 @@ struct Mapping {
 
 Mapping map_errno(int err) {
   switch (err) {
-    case ENOENT: return {ErrorCode::not_found};
-    case EEXIST: return {ErrorCode::already_exists};
-    case EACCES: case EPERM: case EROFS: case ELOOP: return {ErrorCode::permission_denied};
-    case ENOSPC: case EDQUOT: case EFBIG: return {ErrorCode::no_space};
-    case ENOMEM: return {ErrorCode::out_of_memory};
-    case EINVAL: case ENAMETOOLONG: return {ErrorCode::invalid_argument};
-    case ENOTDIR: case EISDIR: case ENOTEMPTY: return {ErrorCode::precondition_failed};
-    case ENOSYS: case EOPNOTSUPP: case EXDEV: return {ErrorCode::unsupported};
-    case EAGAIN: case EBUSY: case ESTALE: case ETXTBSY: case EMFILE: case ENFILE:
+    case ENOENT:
+      return {ErrorCode::not_found};
+    case EEXIST:
+      return {ErrorCode::already_exists};
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ELOOP:
+      return {ErrorCode::permission_denied};
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return {ErrorCode::no_space};
+    case ENOMEM:
+      return {ErrorCode::out_of_memory};
+    case EINVAL:
+    case ENAMETOOLONG:
+      return {ErrorCode::invalid_argument};
+    case ENOTDIR:
+    case EISDIR:
+    case ENOTEMPTY:
+      return {ErrorCode::precondition_failed};
+    case ENOSYS:
+    case EOPNOTSUPP:
+    case EXDEV:
+      return {ErrorCode::unsupported};
+    case EAGAIN:
+    case EBUSY:
+    case ESTALE:
+    case ETXTBSY:
+    case EMFILE:
+    case ENFILE:
       return {ErrorCode::unavailable, Retry::yes};
-    case ETIMEDOUT: return {ErrorCode::timeout, Retry::yes};
-    default: return {ErrorCode::io};
+    case ETIMEDOUT:
+      return {ErrorCode::timeout, Retry::yes};
+    default:
+      return {ErrorCode::io};
   }
 }
 
@@ -77,8 +102,8 @@ Result<void> write_answer(std::int64_t done, std::size_t size, std::string_view 
 }
 
 bool same_file(int a_dir, const std::string& a, int b_dir, const std::string& b) {
-  struct stat x{};
-  struct stat y{};
+  struct stat x {};
+  struct stat y {};
   return ::fstatat(a_dir, a.c_str(), &x, AT_SYMLINK_NOFOLLOW) == 0 &&
          ::fstatat(b_dir, b.c_str(), &y, AT_SYMLINK_NOFOLLOW) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
@@ -102,9 +127,7 @@ Result<void> link_and_unlink(int from_dir, const std::string& from, int to_dir, 
 
 const OsCalls& real_os_calls() { return kReal; }
 
-void set_os_calls(const OsCalls* calls) {
-  current.store(calls != nullptr ? calls : &kReal, std::memory_order_release);
-}
+void set_os_calls(const OsCalls* calls) { current.store(calls != nullptr ? calls : &kReal, std::memory_order_release); }
 
 Error errno_error(int err, std::string_view what, std::string_view path) {
   const Mapping mapping = map_errno(err);
@@ -209,7 +232,7 @@ Result<void> rename_replace(int from_dir, const std::string& from, int to_dir, c
   DRKIT_TRY(refuse_nul(from));
   DRKIT_TRY(refuse_nul(to));
   // Through renameat: old kernels and some file systems know no flags at all.
-  if (::renameat(from_dir, from.c_str(), to_dir, to.c_str()) != 0) return errno_error(errno, "cannot rename", to);
+  if (os().renameat(from_dir, from.c_str(), to_dir, to.c_str()) != 0) return errno_error(errno, "cannot rename", to);
   return {};
 }
 
@@ -219,9 +242,15 @@ Result<void> unlink_at(int dir_fd, const std::string& path, int flags) {
   return {};
 }
 
+Result<void> make_directory_at(int dir_fd, const std::string& path, mode_t mode) {
+  DRKIT_TRY(refuse_nul(path));
+  if (os().mkdirat(dir_fd, path.c_str(), mode) != 0) return errno_error(errno, "cannot make directory", path);
+  return {};
+}
+
 Result<void> make_directories(const std::string& path) {
   DRKIT_TRY(refuse_nul(path));
-  struct stat status{};
+  struct stat status {};
   if (::stat(path.c_str(), &status) == 0) {
     if (S_ISDIR(status.st_mode)) return {};
     return errno_error(ENOTDIR, "cannot make directory", path);
@@ -230,7 +259,8 @@ Result<void> make_directories(const std::string& path) {
   const std::size_t slash = path.find_last_of('/', end);
   const std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
   DRKIT_TRY(make_directories(parent));
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return errno_error(errno, "cannot make directory", path);
+  auto made = make_directory_at(AT_FDCWD, path);
+  if (!made && made.error().code() != ErrorCode::already_exists) return made;
   return fsync_directory(parent);
 }
 

@@ -1,24 +1,25 @@
 // Content-defined cuts that leak no key.
 //
-// The attacks on keyed chunkers (eprint 2025/532, 2025/558) work where a cut tests the rolling hash itself: known data and
-// the sizes of its chunks give equations in the key. Here a cut tests a pseudo-random function (AES-128) of the hash, so that
-// the sizes say no more than whether windows were equal. The hash below it only has to make different windows differ: it is
-// the GENERAL scheme of Lemire and Kaser ("Recursive n-gram hashing is pairwise independent, at best", 2010): a polynomial
-// over GF(2) whose coefficients come from a random table, modulo an irreducible polynomial of degree 64. Two different
-// windows collide with probability about 2^-64 over the table.
+// The attacks on keyed chunkers (eprint 2025/532, 2025/558) work where a cut tests the rolling hash itself: known data
+// and the sizes of its chunks give equations in the key. Here a cut tests a pseudo-random function (AES-128) of the
+// hash, so that the sizes say no more than whether windows were equal. The hash below it only has to make different
+// windows differ: it is the GENERAL scheme of Lemire and Kaser ("Recursive n-gram hashing is pairwise independent, at
+// best", 2010): a polynomial over GF(2) whose coefficients come from a random table, modulo an irreducible polynomial
+// of degree 64. Two different windows collide with probability 2^-64 over the choice of the table.
 #include <algorithm>
 #include <array>
 
 #include "chunk/chunker.hpp"
 #include "crypto/kdf.hpp"
 #include "crypto/prf.hpp"
+#include "crypto/sodium.hpp"
 
 namespace drkit::chunk {
 namespace {
 
-constexpr std::size_t kWindow = 64;     // bytes that decide about a cut
-constexpr std::size_t kBatch = 8192;    // positions handed to the PRF together
-constexpr std::size_t kLanes = 4;       // hashes rolled side by side, since each is one long chain of dependent steps
+constexpr std::size_t kWindow = 64;       // bytes that decide about a cut
+constexpr std::size_t kBatch = 8192;      // positions handed to the PRF together
+constexpr std::size_t kLanes = 4;         // hashes rolled side by side, since each is one long chain of dependent steps
 constexpr std::uint64_t kModulus = 0x1b;  // x^64 + x^4 + x^3 + x + 1, irreducible
 
 constexpr std::uint64_t times_x(std::uint64_t h) { return (h << 1) ^ ((0 - (h >> 63)) & kModulus); }
@@ -61,6 +62,8 @@ class ContentChunker final : public Chunker {
         tables_(reinterpret_cast<const Tables*>(tables_memory_.view().data())),
         prf_(make_prf_key(key)),
         hashes_(kBatch) {}
+  // Hashes of known data would give the tables away.
+  ~ContentChunker() override { crypto::wipe(std::as_writable_bytes(std::span(hashes_))); }
 
   std::size_t next_cut(ByteView window, bool at_end) override {
     const std::size_t end = std::min(window.size(), params_.max_bytes);
@@ -109,7 +112,7 @@ class ContentChunker final : public Chunker {
 
 void ContentChunker::hash_lane(const std::byte* from, std::size_t count, std::uint64_t* out) const {
   std::uint64_t h = hash_before(from);
-  for (std::size_t i = 0; i < count; ++i) out[i] = h = roll(h, from[i], from[i - kWindow]);
+  for (std::size_t i = 0; i < count; ++i) out[i] = h = roll(h, from[i], *(from + i - kWindow));
 }
 
 void ContentChunker::hash_positions(ByteView window, std::size_t from, std::size_t count) {
@@ -136,7 +139,7 @@ bool content_params_acceptable(const ContentParams& params) {
 }
 
 std::unique_ptr<Chunker> make_content_chunker(const Secret& chunker_key, const ContentParams& params) {
-  return std::make_unique<ContentChunker>(chunker_key, params);
+  return std::make_unique<ContentChunker>(chunker_key, content_params_acceptable(params) ? params : ContentParams{});
 }
 
 }  // namespace drkit::chunk

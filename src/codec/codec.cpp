@@ -28,7 +28,9 @@ Error damaged(const char* why) {
 // buffer: no window is allocated, whatever the header asks for.
 Result<void> check_frame(ByteView encoded, std::size_t plain_bytes) {
   const unsigned long long content = ZSTD_getFrameContentSize(encoded.data(), encoded.size());
-  if (content == ZSTD_CONTENTSIZE_ERROR || content == ZSTD_CONTENTSIZE_UNKNOWN) return damaged("not a frame of known size");
+  if (content == ZSTD_CONTENTSIZE_ERROR || content == ZSTD_CONTENTSIZE_UNKNOWN) {
+    return damaged("not a frame of known size");
+  }
   if (content != plain_bytes) {
     return damaged("another size").with("expected", std::to_string(plain_bytes)).with("found", std::to_string(content));
   }

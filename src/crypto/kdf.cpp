@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <array>
+#include <string>
 
 #include "crypto/evp.hpp"
 #include "crypto/random.hpp"
@@ -38,10 +39,11 @@ Result<Secret> argon2id(const Secret& password, ByteView salt, const Argon2Param
         .with("memory_bytes", std::to_string(params.memory_bytes));
   }
   Secret key = Secret::zeros(kDerivedBytes);
-  const int failed =
-      crypto_pwhash_argon2id(as_uchar(key.writable().data()), key.size(),
-                             reinterpret_cast<const char*>(password.view().data()), password.size(),
-                             as_uchar(salt.data()), params.ops, params.memory_bytes, crypto_pwhash_argon2id_ALG_ARGON2ID13);
+  // An empty view may be null, which libsodium does not take.
+  const std::string_view text = password.empty() ? std::string_view("") : as_text(password.view());
+  const int failed = crypto_pwhash_argon2id(as_uchar(key.writable().data()), key.size(), text.data(), text.size(),
+                                            as_uchar(salt.data()), params.ops, params.memory_bytes,
+                                            crypto_pwhash_argon2id_ALG_ARGON2ID13);
   if (failed != 0) return Error(ErrorCode::out_of_memory, "argon2id has not enough memory");
   return key;
 }

@@ -6,6 +6,7 @@
 #include "crypto/evp.hpp"
 #include "crypto/prf_wide.hpp"
 #include "crypto/random.hpp"
+#include "crypto/sodium.hpp"
 
 namespace drkit::crypto {
 namespace {
@@ -30,6 +31,12 @@ struct BlockPrf::State {
   Secret round_keys;  ///< empty: without the wide path
   std::array<Block, kBatch> in{};
   std::array<Block, kBatch> out{};
+
+  // Inputs are secret too: whoever knows hashes of known data knows the hash's key.
+  ~State() {
+    wipe(std::as_writable_bytes(std::span(in)));
+    wipe(std::as_writable_bytes(std::span(out)));
+  }
 
   std::size_t find(std::span<const std::uint64_t> inputs, std::uint32_t threshold) {
     for (std::size_t i = 0; i < inputs.size(); ++i) store_input(inputs[i], in[i]);

@@ -10,6 +10,7 @@ namespace {
 class SystemRandom final : public Random {
  public:
   void fill(std::span<std::byte> bytes) override {
+    if (bytes.empty()) return;
     (void)ready();
     randombytes_buf(bytes.data(), bytes.size());
   }

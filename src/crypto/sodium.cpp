@@ -6,11 +6,6 @@
 
 namespace drkit::crypto {
 
-const EVP_MD* evp_sha256() {
-  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  return algorithm;
-}
-
 const EVP_CIPHER* evp_chacha20_poly1305() {
   static const EVP_CIPHER* const algorithm = EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr);
   return algorithm;
@@ -24,8 +19,8 @@ const EVP_CIPHER* evp_aes128_ecb() {
 Result<void> ready() {
   static const int status = sodium_init();
   if (status < 0) return Error(ErrorCode::internal, "libsodium cannot be initialised");
-  if (evp_sha256() == nullptr || evp_chacha20_poly1305() == nullptr || evp_aes128_ecb() == nullptr) {
-    return Error(ErrorCode::unsupported, "libcrypto lacks sha-256, chacha20-poly1305 or aes-128");
+  if (evp_chacha20_poly1305() == nullptr || evp_aes128_ecb() == nullptr) {
+    return Error(ErrorCode::unsupported, "libcrypto lacks chacha20-poly1305 or aes-128");
   }
   return {};
 }

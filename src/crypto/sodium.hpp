@@ -9,7 +9,7 @@
 namespace drkit::crypto {
 
 /// Initialises libsodium and looks up the algorithms used from libcrypto, once a process.
-/// Errors: internal (no source of random bytes), unsupported (libcrypto without SHA-256, AES or ChaCha20-Poly1305).
+/// Errors: internal (no source of random bytes), unsupported (libcrypto without AES or ChaCha20-Poly1305).
 /// Thread-safety: any thread, any number of times.
 Result<void> ready();
 

@@ -26,7 +26,8 @@ bool legal_key(std::string_view key) {
 // A malformed key may hold anything: it is shown in errors only as far as it fits one plain line.
 std::string printable(std::string_view key) {
   std::string text(key.substr(0, kMaxKeyBytes));
-  std::replace_if(text.begin(), text.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
   return text;
 }
 

@@ -40,7 +40,7 @@ class Walk {
   Result<void> entry(int parent, const char* name, const std::string& key) {
     // What can be no object's name is not ours: "..", temporary files, lost+found.
     if (!validate_storage_key(key).ok() || !leads_to_prefix(key)) return {};
-    struct stat status{};
+    struct stat status {};
     if (::fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
       return errno == ENOENT ? Result<void>() : base::errno_error(errno, "cannot look at", key);
     }

@@ -37,7 +37,7 @@ bool is_stale(const struct stat& status, std::int64_t now_ns) {
 
 void remove_if_stale(const Context& ctx, int directory, const std::string& name) {
   const auto file = base::open_at(directory, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
-  struct stat status{};
+  struct stat status {};
   if (!file || ::fstat(file->get(), &status) != 0 || !is_stale(status, ctx.clock->wall_ns())) return;
   if (::flock(file->get(), LOCK_EX | LOCK_NB) != 0) return;
   if (base::unlink_at(directory, name)) ctx.write_log(LogLevel::info, "removed a stale temporary file: " + name);
@@ -47,8 +47,7 @@ void remove_if_stale(const Context& ctx, int directory, const std::string& name)
 
 Result<TempFile> TempFile::make(int temp_directory) {
   DRKIT_ASSIGN(std::string name, random_name());
-  DRKIT_ASSIGN(base::UniqueFd fd,
-               base::open_at(temp_directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+  DRKIT_ASSIGN(base::UniqueFd fd, base::open_at(temp_directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
   // Shows cleaners that the writer lives. A file system without locks has no cleaners either: they need the lock too.
   static_cast<void>(::flock(fd.get(), LOCK_EX | LOCK_NB));
   return TempFile(temp_directory, std::move(name), std::move(fd));
@@ -67,8 +66,8 @@ Result<void> TempFile::fill(const Context& ctx, ByteView bytes) {
     const std::size_t size = std::min(kSliceBytes, bytes.size() - start);
     DRKIT_TRY(base::write_full(fd_.get(), bytes.subspan(start, size), name_));
     // The disk works while the next slice is copied, so that the fsync finds little left; a hint, errors come there.
-    static_cast<void>(::sync_file_range(fd_.get(), static_cast<off_t>(start), static_cast<off_t>(size),
-                                        SYNC_FILE_RANGE_WRITE));
+    static_cast<void>(
+        ::sync_file_range(fd_.get(), static_cast<off_t>(start), static_cast<off_t>(size), SYNC_FILE_RANGE_WRITE));
   }
   return base::fsync_file(fd_.get(), name_);
 }

@@ -60,7 +60,7 @@ class MemoryStorage final : public Storage {
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
     DRKIT_TRY(begin_list(ctx, prefix));
     for (const ObjectInfo& object : matching(prefix)) {
-      DRKIT_TRY(ctx.check_cancelled());
+      DRKIT_TRY(begin_list(ctx, prefix));
       if (!visit(object)) break;
     }
     return {};
