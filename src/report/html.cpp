@@ -25,6 +25,11 @@ SeverityCounts count_severities(const std::vector<Finding>& findings) {
   return counts;
 }
 
+std::string readable_time(std::int64_t nanoseconds) {
+  const std::string time = utc_time_to_second(nanoseconds);
+  return time.substr(0, 10) + " " + time.substr(11, 8) + " UTC";
+}
+
 std::string fact(std::string_view name, std::string_view value, bool id = false) {
   return fmt::format("<div><dt>{}</dt><dd{}>{}</dd></div>\n", name, id ? " class=\"id\"" : "", escape_markup(value));
 }
@@ -63,7 +68,7 @@ std::string head(const Report& report, const SeverityCounts& counts) {
       "<header><div><h1>{}</h1><p class=\"sub\">Level <b>{}</b>: {}</p></div>{}</header>\n"
       "<section class=\"card\"><dl class=\"facts\" style=\"margin:0\">\n{}{}{}{}{}</dl></section>\n",
       escape_markup(what), check_level_name(report.level), level_sentence(report.level), verdict(report, counts),
-      fact("Looked on", utc_time_to_second(report.time_ns)), fact("Took", human_duration(report.duration_ns)),
+      fact("Looked on", readable_time(report.time_ns)), fact("Took", human_duration(report.duration_ns)),
       fact("Checks run", human_count(report.runs.size())), fact("Repository", report.repository_id, true),
       fact("Snapshot", report.snapshot_id.empty() ? "all" : report.snapshot_id, true));
 }
@@ -84,7 +89,7 @@ std::string runs_table(const Report& report) {
   std::string rows;
   for (const CheckRun& run : report.runs) {
     rows += fmt::format(
-        "<tr><td><code>{}</code></td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"plot\">{}</td>"
+        "<tr><td class=\"k\"><code>{}</code></td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"plot\">{}</td>"
         "<td class=\"d\">{}</td></tr>\n",
         escape_markup(run.id), human_count(run.looked_at), human_duration(run.duration_ns),
         duration_bar(run.duration_ns, longest), escape_markup(run.detail));
@@ -134,8 +139,8 @@ std::string findings_table(const Report& report, const SeverityCounts& counts) {
   for (std::size_t at = 0; at < std::min(sorted.size(), kFindingsShown); ++at) {
     const Finding& finding = *sorted[at];
     rows += fmt::format(
-        "<tr><td><span class=\"sev {0}\">{0}</span></td><td><code>{1}</code></td><td><code>{2}</code></td>"
-        "<td>{3}</td></tr>\n",
+        "<tr><td><span class=\"sev {0}\">{0}</span></td><td class=\"k\"><code>{1}</code></td><td><code>{2}</code></td>"
+        "<td class=\"w\">{3}</td></tr>\n",
         severity_name(finding.severity), escape_markup(finding.code), escape_markup(finding.subject),
         escape_markup(finding.message));
   }
@@ -161,7 +166,7 @@ std::string short_facts(const Snapshot& snapshot) {
                         name, escape_markup(value));
   };
   row("Source", snapshot.source_kind + ": " + snapshot.source_name);
-  row("Time", utc_time_to_second(snapshot.time_ns));
+  row("Time", readable_time(snapshot.time_ns));
   row("Host", snapshot.host);
   row("Files", human_count(stats.files) + " (" + human_count(stats.files_unchanged) + " unchanged)");
   row("Size", human_bytes(stats.bytes));

@@ -23,7 +23,7 @@ h2{font-size:16px;margin:0 0 12px;font-weight:650}
 .verdict.damage,.sev.damage{color:var(--bad);background:var(--bad-bg)}
 .sev.note{color:var(--note);background:var(--note-bg)}
 .card{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:18px 20px;margin-bottom:16px}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:14px 24px}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(260px,1fr));gap:14px 24px}
 .facts dt{color:var(--soft);font-size:12.5px}
 .facts dd{margin:0;font-size:17px;font-weight:600;overflow-wrap:anywhere}
 .facts dd.id{font:13px/1.7 ui-monospace,"DejaVu Sans Mono",Menlo,monospace;font-weight:400}
@@ -34,9 +34,11 @@ td{padding:8px 14px 8px 0;border-bottom:1px solid var(--line);vertical-align:top
 tr:last-child td{border-bottom:0}
 td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 td.d{color:var(--soft);overflow-wrap:anywhere}
-td.plot{width:170px;vertical-align:middle}
+td.plot{width:170px;padding-top:14px}
 td.plot svg{display:block}
 code{font:13px ui-monospace,"DejaVu Sans Mono",Menlo,monospace;overflow-wrap:anywhere}
+td.k code{white-space:nowrap}
+td.w{min-width:220px;overflow-wrap:anywhere}
 .sev{display:inline-block;font-size:12.5px;font-weight:600;padding:1px 10px;border-radius:999px}
 .plain{color:var(--soft);margin:0}
 .track{fill:var(--track)}.bar{fill:var(--bar)}
