@@ -1,0 +1,105 @@
+// The storages that come with the library, and the decorators that wrap any storage.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <drkit/spi/storage.hpp>
+
+namespace drkit {
+
+/// An empty storage in this process's memory (`mem:`); the reference that the other storages are held against.
+DRKIT_API StoragePtr make_memory_storage();
+
+struct LocalOptions {
+  /// Make the directory and its parents (mode 0700) when they are missing; otherwise that is not_found.
+  bool create = false;
+};
+
+/// Objects as files below a directory (`file:///srv/backup`), one file a key.
+/// Writes go through temporary files in the sub-directory `tmp~`, a name that no key can have; those of writers that
+/// died more than a day ago are removed at the first put. Files are made with mode 0600, directories with 0700.
+/// Symbolic links below the directory are refused, never followed. A key can not be the parent part of another key
+/// ("a" and "a/b"): the second one is refused with precondition_failed.
+/// Errors: not_found, precondition_failed (not a directory), permission_denied.
+DRKIT_API Result<StoragePtr> make_local_storage(const std::string& path, LocalOptions options = {});
+
+struct RetryOptions {
+  unsigned max_attempts = 8;                   ///< calls made in all; 0 counts as 1
+  std::chrono::milliseconds first_delay{250};  ///< upper bound of the first wait, doubled before each further one
+  std::chrono::milliseconds max_delay{30'000};
+  std::chrono::milliseconds deadline{300'000};  ///< of one call with all its waits; no attempt starts after it
+};
+
+/// Repeats calls whose error is retryable, after random waits that grow. The last error is answered as it came, with
+/// the number of attempts in its context ("attempts").
+/// A put with if_absent that says already_exists after a failed attempt is compared with the object there: equal bytes
+/// mean that the earlier attempt succeeded and only its answer was lost. Whoever must know that it was itself the one
+/// who created the object therefore puts bytes that nobody else puts.
+DRKIT_API StoragePtr with_retry(StoragePtr inner, RetryOptions options = {});
+
+struct ThrottleOptions {
+  std::uint64_t upload_bytes_per_second = 0;    ///< 0: no limit
+  std::uint64_t download_bytes_per_second = 0;  ///< 0: no limit
+};
+
+/// Keeps the average rate of all threads together below the limits. Whole objects pass at once; the calls after them
+/// wait.
+DRKIT_API StoragePtr with_throttle(StoragePtr inner, ThrottleOptions options);
+
+/// Refuses put and remove with permission_denied, whatever the storage below would allow.
+DRKIT_API StoragePtr read_only(StoragePtr inner);
+
+enum class StorageCall : std::uint8_t { stat, get, put, remove, list, any };
+
+enum class FaultKind : std::uint8_t {
+  fail,          ///< the call does nothing and answers the error
+  lost_answer,   ///< the call is done, but answers the error
+  crash_before,  ///< the call does nothing; it and every later call fail, as if the process were dead
+  crash_after,   ///< the call is done; it and every later call fail
+  truncate,      ///< get: only the first `position` bytes come; list: only the first `position` objects
+  bit_flip,      ///< get: the bit number `position` (modulo the length) of the answer is inverted
+  delay,         ///< the call is done after `duration`
+};
+
+/// One injected fault. It strikes calls number `nth` to `nth + times - 1` of those that it looks at, counted from 1.
+struct Fault {
+  FaultKind kind = FaultKind::fail;
+  StorageCall call = StorageCall::any;
+  std::uint64_t nth = 1;
+  std::uint64_t times = 1;
+  std::string key_prefix = {};  ///< looks only at keys (or listed prefixes) that start so
+  ErrorCode code = ErrorCode::unavailable;
+  Retry retry = Retry::yes;
+  std::uint64_t position = 0;
+  std::chrono::nanoseconds duration{0};
+};
+
+struct FaultPlan {
+  std::vector<Fault> faults = {};  ///< the first that strikes a call is the one that counts
+  /// Bytes that fit; a put beyond them fails with no_space. A removed object gives its bytes back.
+  std::uint64_t space_bytes = std::numeric_limits<std::uint64_t>::max();
+};
+
+/// What passed through with_faults. Calls count when they are made, also those that fail; bytes when they passed.
+struct CallCounts {
+  std::atomic<std::uint64_t> stat{0};
+  std::atomic<std::uint64_t> get{0};
+  std::atomic<std::uint64_t> put{0};
+  std::atomic<std::uint64_t> remove{0};
+  std::atomic<std::uint64_t> list{0};
+  std::atomic<std::uint64_t> bytes_put{0};
+  std::atomic<std::uint64_t> bytes_got{0};
+  std::uint64_t calls() const { return stat + get + put + remove + list; }
+};
+
+/// Injects faults and counts calls: for tests of everything that uses a storage.
+/// Ownership: counts may be null, otherwise they are shared.
+DRKIT_API StoragePtr with_faults(StoragePtr inner, FaultPlan plan, std::shared_ptr<CallCounts> counts = nullptr);
+
+}  // namespace drkit

@@ -1,0 +1,79 @@
+// Buffer: bytes that are not zeroed before they are filled, and a pool that reuses them.
+#pragma once
+
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <drkit/result.hpp>
+
+namespace drkit::base {
+
+/// Grows without initialising: zeroing and faulting in fresh pages costs more than sealing them.
+class Buffer {
+ public:
+  std::byte* data() { return data_.get(); }
+  std::size_t size() const { return size_; }
+  std::size_t capacity() const { return capacity_; }
+  bool empty() const { return size_ == 0; }
+  ByteView view() const { return {data_.get(), size_}; }
+  std::span<std::byte> writable() { return {data_.get(), size_}; }
+  std::span<std::byte> room() { return {data_.get() + size_, capacity_ - size_}; }
+
+  void reserve(std::size_t capacity) {
+    if (capacity <= capacity_) return;
+    auto grown = std::make_unique_for_overwrite<std::byte[]>(capacity);
+    if (size_ > 0) std::memcpy(grown.get(), data_.get(), size_);
+    data_ = std::move(grown);
+    capacity_ = capacity;
+  }
+  /// New bytes at the end are not initialised.
+  void resize(std::size_t size) {
+    if (size > capacity_) reserve(size > 2 * capacity_ ? size : 2 * capacity_);
+    size_ = size;
+  }
+  void append(ByteView bytes) {
+    const std::size_t old = size_;
+    resize(old + bytes.size());
+    if (!bytes.empty()) std::memcpy(data_.get() + old, bytes.data(), bytes.size());
+  }
+  /// Drops bytes at the front.
+  void consume(std::size_t count) {
+    if (count < size_) std::memmove(data_.get(), data_.get() + count, size_ - count);
+    size_ -= count;
+  }
+  void clear() { size_ = 0; }
+
+ private:
+  std::unique_ptr<std::byte[]> data_;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+/// Thread-safety: any thread.
+class BufferPool {
+ public:
+  explicit BufferPool(std::size_t keep) : keep_(keep) {}
+  /// An empty buffer, with the capacity of its last use.
+  Buffer take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) return {};
+    Buffer buffer = std::move(free_.back());
+    free_.pop_back();
+    return buffer;
+  }
+  void give(Buffer buffer) {
+    buffer.clear();
+    const std::lock_guard lock(mutex_);
+    if (free_.size() < keep_) free_.push_back(std::move(buffer));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::size_t keep_;
+  std::vector<Buffer> free_;
+};
+
+}  // namespace drkit::base

@@ -1,0 +1,105 @@
+// The state of ChunkedSha256 must be read and set word by word, so that the two-hash path and libcrypto can take turns
+// on it. Only libcrypto's low-level SHA256_* calls allow that. Version 3 calls them deprecated and keeps them; they run
+// the same assembly as EVP_sha256 (2.0 GB/s measured for either), need no memory and cannot fail, so all of SHA-256
+// goes through them.
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include "crypto/sha256.hpp"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "crypto/evp.hpp"
+#include "crypto/sha256_dual.hpp"
+
+namespace drkit::crypto {
+namespace {
+
+constexpr std::size_t kBlockBytes = 64;
+
+SHA256_CTX to_libcrypto(const Sha256State& state) {
+  SHA256_CTX context{};
+  context.md_len = SHA256_DIGEST_LENGTH;
+  std::copy(state.words.begin(), state.words.end(), context.h);
+  context.Nl = static_cast<SHA_LONG>(state.bytes << 3);
+  context.Nh = static_cast<SHA_LONG>(state.bytes >> 29);
+  context.num = static_cast<unsigned>(state.bytes % kBlockBytes);
+  std::memcpy(context.data, state.partial.data(), context.num);
+  return context;
+}
+
+void absorb(Sha256State& state, ByteView bytes) {
+  if (bytes.empty()) return;
+  SHA256_CTX context = to_libcrypto(state);
+  SHA256_Update(&context, bytes.data(), bytes.size());
+  std::copy(std::begin(context.h), std::end(context.h), state.words.begin());
+  std::memcpy(state.partial.data(), context.data, context.num);
+  state.bytes += bytes.size();
+}
+
+Digest digest_of(const Sha256State& state) {
+  Digest digest;
+  SHA256_CTX context = to_libcrypto(state);
+  SHA256_Final(as_uchar(digest.data()), &context);
+  return digest;
+}
+
+}  // namespace
+
+void Sha256::update(ByteView bytes) { absorb(state_, bytes); }
+
+Digest Sha256::finish() {
+  const Digest digest = digest_of(state_);
+  state_ = {};
+  return digest;
+}
+
+Digest sha256(ByteView bytes) {
+  Sha256State state;
+  absorb(state, bytes);
+  return digest_of(state);
+}
+
+bool sha256_dual_available() {
+  static const bool available = sha256_dual_supported();
+  return available;
+}
+
+void ChunkedSha256::reset() { file_ = {}; }
+
+Digest ChunkedSha256::update(ByteView chunk) {
+  if (file_.bytes == 0) {
+    absorb(file_, chunk);
+    return digest_of(file_);
+  }
+  Sha256State chunk_state;
+  ByteView rest = chunk;
+  if (use_dual_ && file_.bytes % kBlockBytes == 0) {
+    const std::size_t blocks = chunk.size() / kBlockBytes;
+    sha256_dual(chunk_state.words.data(), file_.words.data(), chunk.data(), blocks);
+    chunk_state.bytes += blocks * kBlockBytes;
+    file_.bytes += blocks * kBlockBytes;
+    rest = chunk.subspan(blocks * kBlockBytes);
+  }
+  absorb(chunk_state, rest);
+  absorb(file_, rest);
+  return digest_of(chunk_state);
+}
+
+void ChunkedSha256::update_zeros(std::uint64_t count) {
+  static constexpr std::array<std::byte, 16384> kZeros{};
+  while (count > 0) {
+    const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(count, kZeros.size()));
+    absorb(file_, ByteView(kZeros).first(part));
+    count -= part;
+  }
+}
+
+Digest ChunkedSha256::finish() {
+  const Digest digest = digest_of(file_);
+  reset();
+  return digest;
+}
+
+}  // namespace drkit::crypto

@@ -1,0 +1,60 @@
+#include "format/common.hpp"
+
+#include <algorithm>
+
+#include "base/byte_io.hpp"
+#include "crypto/sha256.hpp"
+
+namespace drkit::format {
+
+Bytes associated_data(Kind kind, const RepositoryId& repository, ByteView identity) {
+  base::ByteWriter out;
+  out.raw(kMagic);
+  out.u8(kVersion);
+  out.u8(static_cast<std::uint8_t>(kind));
+  out.raw(repository);
+  out.raw(identity);
+  return out.take();
+}
+
+Bytes wrap_envelope(Kind kind, ByteView payload) {
+  base::ByteWriter out;
+  out.raw(kMagic);
+  out.u8(kVersion);
+  out.u8(static_cast<std::uint8_t>(kind));
+  out.u64(payload.size());
+  out.raw(payload);
+  const Digest digest = crypto::sha256(out.view());
+  out.raw(digest);
+  return out.take();
+}
+
+Result<ByteView> unwrap_envelope(Kind kind, ByteView object) {
+  base::ByteReader in(object);
+  const auto magic = in.array<6>();
+  const std::uint8_t version = in.u8();
+  const std::uint8_t found_kind = in.u8();
+  const std::uint64_t length = in.u64();
+  if (!in.ok() || magic != kMagic) return corrupt("object", "does not begin with the magic of a drkit object");
+  if (version != kVersion) {
+    return Error(ErrorCode::version_unsupported, "object of format version " + std::to_string(version) +
+                                                     ", this build reads version " + std::to_string(kVersion));
+  }
+  if (in.left() < 32 || length != in.left() - 32) return corrupt("object", "length differs from the header's");
+  const ByteView payload = in.raw(length);
+  const Digest expected = in.array<32>();
+  if (crypto::sha256(object.first(object.size() - 32)) != expected) {
+    return corrupt("object", "stored bytes do not match their checksum");
+  }
+  if (found_kind != static_cast<std::uint8_t>(kind)) {
+    return corrupt("object", "kind " + std::to_string(found_kind) + " where kind " +
+                                 std::to_string(static_cast<unsigned>(kind)) + " belongs");
+  }
+  return payload;
+}
+
+Error corrupt(std::string_view what, std::string_view problem) {
+  return Error(ErrorCode::corrupt, std::string(what) + ": " + std::string(problem));
+}
+
+}  // namespace drkit::format

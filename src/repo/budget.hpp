@@ -1,0 +1,32 @@
+// Budget: how the memory given to an operation is shared out.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <thread>
+
+namespace drkit::repo {
+
+struct Budget {
+  unsigned threads = 1;              ///< that compress and seal, or open and decode
+  std::size_t pack_bytes = 0;        ///< a pack is closed at this size; about three exist at once
+  std::size_t frames_in_flight = 0;  ///< each holds up to about 5 MiB plain and as much sealed
+  std::size_t spool_bytes = 0;       ///< records sorted in memory before they go to a temporary file
+  std::size_t window_bytes = 0;      ///< plain bytes that a restore orders by pack at once
+
+  static Budget of(std::uint64_t memory_bytes, unsigned parallel) {
+    constexpr std::size_t kMiB = std::size_t{1} << 20;
+    const auto memory = static_cast<std::size_t>(std::max<std::uint64_t>(memory_bytes, 64 * kMiB));
+    const unsigned wanted = parallel != 0 ? parallel : std::max(1U, std::thread::hardware_concurrency());
+    Budget budget;
+    // A third of the memory is for frames, 6 MiB each; one more than the threads keeps them all busy.
+    budget.threads = std::clamp<unsigned>(wanted, 1, static_cast<unsigned>(std::max<std::size_t>(memory / 3 / (12 * kMiB), 1)));
+    budget.frames_in_flight = budget.threads + std::max<std::size_t>(1, budget.threads / 2);
+    budget.pack_bytes = std::clamp(memory / 8, 4 * kMiB, 32 * kMiB);
+    budget.spool_bytes = memory / 16;
+    budget.window_bytes = memory * 4;
+    return budget;
+  }
+};
+
+}  // namespace drkit::repo

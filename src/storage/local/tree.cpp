@@ -1,0 +1,80 @@
+#include "storage/local/tree.hpp"
+
+#include <cerrno>
+
+namespace drkit::storage::local {
+namespace {
+
+constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+
+// O_DIRECTORY answers ENOTDIR for a symbolic link too; a link must be named, not taken for something missing.
+bool is_symlink(int parent, const std::string& name) {
+  struct stat status {};
+  return ::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
+}
+
+Result<base::UniqueFd> open_directory(int parent, const std::string& name) {
+  auto opened = base::open_at(parent, name, kDirectory);
+  if (!opened && opened.error().code() == ErrorCode::precondition_failed && is_symlink(parent, name)) {
+    return Error(ErrorCode::permission_denied, "symbolic link inside the storage").with("path", name);
+  }
+  return opened;
+}
+
+Result<base::UniqueFd> duplicate(int fd, const std::string& path) {
+  const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return base::errno_error(errno, "cannot open", path);
+  return base::UniqueFd(copy);
+}
+
+// Opens the directory of a key, each part by `open_part(parent, part, path so far)`.
+template <class OpenPart>
+Result<Place> walk(int root, const std::string& path, std::string_view key, OpenPart open_part) {
+  base::UniqueFd directory;
+  std::size_t start = 0;
+  for (std::size_t slash = key.find('/'); slash != std::string_view::npos; slash = key.find('/', start)) {
+    const int parent = directory ? directory.get() : root;
+    const std::string part(key.substr(start, slash - start));
+    DRKIT_ASSIGN(directory, open_part(parent, part, std::string(key.substr(0, slash))));
+    start = slash + 1;
+  }
+  if (!directory) {
+    DRKIT_ASSIGN(directory, duplicate(root, path));
+  }
+  return Place{std::move(directory), std::string(key.substr(start))};
+}
+
+}  // namespace
+
+Result<Place> Tree::find(std::string_view key) const {
+  auto place = walk(root_.get(), path_, key, [](int parent, const std::string& part, const std::string&) {
+    return open_directory(parent, part);
+  });
+  if (!place && place.error().code() == ErrorCode::precondition_failed) {
+    return Error(ErrorCode::not_found, "no such object");
+  }
+  return place;
+}
+
+Result<Place> Tree::make(std::string_view key) {
+  return walk(root_.get(), path_, key, [this](int parent, const std::string& part, const std::string& full) {
+    return step(parent, part, full);
+  });
+}
+
+Result<base::UniqueFd> Tree::make_child(const std::string& name) { return step(root_.get(), name, name); }
+
+Result<base::UniqueFd> Tree::step(int parent, const std::string& name, const std::string& full) {
+  const bool made = ::mkdirat(parent, name.c_str(), 0700) == 0;
+  if (!made && errno != EEXIST) return base::errno_error(errno, "cannot make directory", path_ + "/" + full);
+  DRKIT_ASSIGN(base::UniqueFd directory, open_directory(parent, name));
+  const std::lock_guard lock(mutex_);
+  // Another process may have made the directory a moment ago and not synced it yet, so that "exists" is no promise.
+  if (made || !durable_.contains(full)) {
+    DRKIT_TRY(base::fsync_file(parent, path_ + "/" + full));
+    durable_.insert(full);
+  }
+  return directory;
+}
+
+}  // namespace drkit::storage::local

@@ -1,0 +1,122 @@
+// retry: repeats what may succeed when repeated. The only place that acts on Error::retryable.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <unordered_set>
+
+#include <drkit/storage.hpp>
+
+#include "storage/key.hpp"
+
+namespace drkit {
+namespace {
+
+using std::chrono::nanoseconds;
+using std::chrono::steady_clock;
+
+// Waits need to differ between processes, not to be secret.
+class Jitter {
+ public:
+  Jitter()
+      : state_(static_cast<std::uint64_t>(steady_clock::now().time_since_epoch().count()) ^
+               reinterpret_cast<std::uintptr_t>(this)) {}
+
+  // A number in [0, bound].
+  nanoseconds below(nanoseconds bound) {
+    std::uint64_t x = state_.fetch_add(0x9e3779b97f4a7c15U, std::memory_order_relaxed);
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
+    x ^= x >> 31;
+    return nanoseconds(static_cast<std::int64_t>(x % (static_cast<std::uint64_t>(bound.count()) + 1)));
+  }
+
+ private:
+  std::atomic<std::uint64_t> state_;
+};
+
+class RetryStorage final : public Storage {
+ public:
+  RetryStorage(StoragePtr inner, RetryOptions options) : inner_(std::move(inner)), options_(options) {}
+
+  StorageInfo info() const override { return inner_->info(); }
+
+  Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override {
+    return repeat(ctx, key, [&](unsigned) { return inner_->stat(ctx, key); });
+  }
+
+  Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
+    return repeat(ctx, key, [&](unsigned) { return inner_->get(ctx, key, range); });
+  }
+
+  Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
+    return repeat(ctx, key, [&](unsigned attempt) {
+      auto done = inner_->put(ctx, key, bytes, options);
+      const bool maybe_ours = attempt > 1 && !done.ok() && done.error().code() == ErrorCode::already_exists;
+      return maybe_ours ? settle(ctx, key, bytes, std::move(done).error()) : done;
+    });
+  }
+
+  Result<void> remove(const Context& ctx, std::string_view key) override {
+    return repeat(ctx, key, [&](unsigned) { return inner_->remove(ctx, key); });
+  }
+
+  Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
+    // A listing that broke in the middle starts again: what was shown is not shown twice.
+    std::unordered_set<std::string> shown;
+    bool stopped = false;
+    return repeat(ctx, prefix, [&](unsigned) {
+      auto done = inner_->list(ctx, prefix, [&](const ObjectInfo& object) {
+        stopped = shown.insert(object.key).second && !visit(object);
+        return !stopped;
+      });
+      // A visitor who has seen enough is not asked again, whatever happened to the rest.
+      return stopped ? Result<void>() : std::move(done);
+    });
+  }
+
+ private:
+  // An earlier attempt may have created the object and lost its answer: then the bytes there are ours.
+  Result<void> settle(const Context& ctx, std::string_view key, ByteView bytes, Error exists) {
+    auto there = inner_->get(ctx, key, {});
+    if (there && std::equal(there->begin(), there->end(), bytes.begin(), bytes.end())) return {};
+    // Removed meanwhile, by somebody else: it did exist. Any other failure leaves the question open.
+    if (there || there.error().code() == ErrorCode::not_found) return exists;
+    return std::move(there).error();
+  }
+
+  template <class Call>
+  auto repeat(const Context& ctx, std::string_view key, Call call) -> decltype(call(1U)) {
+    const auto deadline = ctx.clock->steady() + options_.deadline;
+    for (unsigned attempt = 1;; ++attempt) {
+      auto result = call(attempt);
+      if (result.ok() || !result.error().retryable()) return result;
+      const nanoseconds delay = jitter_.below(bound(attempt));
+      if (attempt >= options_.max_attempts || ctx.clock->steady() + delay >= deadline) {
+        return std::move(result).error().with("attempts", std::to_string(attempt));
+      }
+      ctx.write_log(LogLevel::warning, "storage call is repeated: " + result.error().to_string());
+      if (auto slept = ctx.clock->sleep_for(delay, ctx.cancel); !slept) {
+        return std::move(slept).error().with("key", std::string(key)).caused_by(std::move(result).error());
+      }
+    }
+  }
+
+  nanoseconds bound(unsigned attempt) const {
+    nanoseconds delay = options_.first_delay;
+    for (unsigned i = 1; i < attempt && delay < options_.max_delay; ++i) delay *= 2;
+    return std::clamp<nanoseconds>(delay, nanoseconds::zero(), options_.max_delay);
+  }
+
+  StoragePtr inner_;
+  const RetryOptions options_;
+  Jitter jitter_;
+};
+
+}  // namespace
+
+StoragePtr with_retry(StoragePtr inner, RetryOptions options) {
+  return std::make_shared<RetryStorage>(std::move(inner), options);
+}
+
+}  // namespace drkit

@@ -1,0 +1,129 @@
+#include "systems/filesystem/removal.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "systems/filesystem/directory_names.hpp"
+#include "systems/filesystem/posix.hpp"
+#include "systems/filesystem/restore_journal.hpp"
+
+namespace drkit::systems::filesystem {
+namespace {
+
+// One directory on the way down. Every level stays open: deeper trees than the descriptor limit are refused.
+struct Level {
+  UniqueFd fd;
+  DirectoryNames names;
+  std::size_t next = 0;
+  std::string name;
+  std::string path;
+  dev_t device = 0;
+  bool remove = false;  // itself, once it is empty
+};
+
+Result<UniqueFd> open_directory(int parent, const std::string& name, const std::string& path) {
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  UniqueFd fd(::openat(parent, name.c_str(), kFlags));
+  if (!fd) return errno_error(errno, "open the directory", path);
+  return fd;
+}
+
+class Sweep {
+ public:
+  Sweep(const Context& ctx, const PathSet* known) : ctx_(ctx), known_(known) {}
+
+  Result<void> push(UniqueFd fd, std::string name, std::string path, bool remove);
+  Result<void> run();
+
+ private:
+  Result<void> step(int fd, const std::string& name, std::string path);
+  Result<void> pop();
+  bool kept(const std::string& path) const {
+    return known_ != nullptr && (path == kIncompleteMarker || known_->contains(path));
+  }
+
+  const Context& ctx_;
+  const PathSet* known_;
+  std::vector<Level> levels_;
+};
+
+Result<void> Sweep::push(UniqueFd fd, std::string name, std::string path, bool remove) {
+  struct stat status;
+  if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "look at the directory", path);
+  if (remove && !levels_.empty() && status.st_dev != levels_.back().device) {
+    return Error(ErrorCode::precondition_failed, "a mounted file system is in the way").with("path", printable(path));
+  }
+  Level level;
+  const int failed = level.names.read(fd.get());
+  if (failed != 0) return errno_error(failed, "list the directory", path);
+  level.fd = std::move(fd);
+  level.name = std::move(name);
+  level.path = std::move(path);
+  level.device = status.st_dev;
+  level.remove = remove;
+  levels_.push_back(std::move(level));
+  return {};
+}
+
+Result<void> Sweep::step(int fd, const std::string& name, std::string path) {
+  struct stat status;
+  if (::fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) return {};
+    return errno_error(errno, "look at the file", path);
+  }
+  const bool keep = kept(path);
+  if (!S_ISDIR(status.st_mode)) {
+    if (keep || ::unlinkat(fd, name.c_str(), 0) == 0 || errno == ENOENT) return {};
+    return errno_error(errno, "remove the file", path);
+  }
+  DRKIT_ASSIGN(UniqueFd child, open_directory(fd, name, path));
+  return push(std::move(child), name, std::move(path), !keep);
+}
+
+Result<void> Sweep::pop() {
+  const Level done = std::move(levels_.back());
+  levels_.pop_back();
+  if (!done.remove) return {};
+  if (::unlinkat(levels_.back().fd.get(), done.name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
+  return errno_error(errno, "remove the directory", done.path);
+}
+
+Result<void> Sweep::run() {
+  while (true) {
+    DRKIT_TRY(ctx_.check_cancelled());
+    Level& level = levels_.back();
+    if (level.next < level.names.size()) {
+      const std::string name(level.names[level.next++]);
+      DRKIT_TRY(step(level.fd.get(), name, level.path.empty() ? name : level.path + '/' + name));
+    } else {
+      if (levels_.size() == 1) return {};
+      DRKIT_TRY(pop());
+    }
+  }
+}
+
+}  // namespace
+
+Result<void> remove_tree(const Context& ctx, int directory_fd, const std::string& name, const std::string& path) {
+  if (::unlinkat(directory_fd, name.c_str(), 0) == 0 || errno == ENOENT) return {};
+  if (errno != EISDIR && errno != EPERM) return errno_error(errno, "remove the file", path);
+  DRKIT_ASSIGN(UniqueFd fd, open_directory(directory_fd, name, path));
+  Sweep sweep(ctx, nullptr);
+  DRKIT_TRY(sweep.push(std::move(fd), name, path, true));
+  DRKIT_TRY(sweep.run());
+  if (::unlinkat(directory_fd, name.c_str(), AT_REMOVEDIR) == 0) return {};
+  return errno_error(errno, "remove the directory", path);
+}
+
+Result<void> remove_unknown(const Context& ctx, int root_fd, const PathSet& known) {
+  DRKIT_ASSIGN(UniqueFd root, open_directory(root_fd, ".", ""));
+  Sweep sweep(ctx, &known);
+  DRKIT_TRY(sweep.push(std::move(root), "", "", false));
+  return sweep.run();
+}
+
+}  // namespace drkit::systems::filesystem

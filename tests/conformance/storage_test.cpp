@@ -1,0 +1,93 @@
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <drkit/spi/conformance.hpp>
+#include <drkit/storage.hpp>
+
+#include "testing/temp_dir.hpp"
+
+using namespace drkit;
+using drkit::testing::TempDir;
+
+namespace {
+
+void check_suite(const std::function<Result<StoragePtr>()>& make_fresh) {
+  const auto results = run_storage_suite({}, make_fresh);
+  CHECK(results.size() >= 18);
+  for (const CaseResult& result : results) {
+    INFO(result.name);
+    CHECK_MESSAGE(!result.failure.has_value(), result.failure.value_or(""));
+  }
+}
+
+// How many cases of the suite find the fault.
+std::size_t failures_with(const FaultPlan& plan) {
+  std::size_t failures = 0;
+  for (const CaseResult& result :
+       run_storage_suite({}, [&]() -> Result<StoragePtr> { return with_faults(make_memory_storage(), plan); })) {
+    failures += result.failure.has_value() ? 1 : 0;
+  }
+  return failures;
+}
+
+}  // namespace
+
+TEST_CASE("the memory storage conforms") {
+  check_suite([]() -> Result<StoragePtr> { return make_memory_storage(); });
+}
+
+TEST_CASE("the local storage conforms") {
+  std::vector<std::unique_ptr<TempDir>> dirs;
+  check_suite([&] {
+    dirs.clear();
+    dirs.push_back(std::make_unique<TempDir>());
+    return make_local_storage(dirs.back()->path());
+  });
+}
+
+TEST_CASE("the decorators keep a conforming storage conforming") {
+  SUBCASE("retry") {
+    check_suite([]() -> Result<StoragePtr> { return with_retry(make_memory_storage()); });
+  }
+  SUBCASE("throttle without limits") {
+    check_suite([]() -> Result<StoragePtr> { return with_throttle(make_memory_storage(), {}); });
+  }
+  SUBCASE("throttle") {
+    constexpr std::uint64_t kFast = std::uint64_t{2} << 30;
+    check_suite([]() -> Result<StoragePtr> {
+      return with_throttle(make_memory_storage(),
+                           {.upload_bytes_per_second = kFast, .download_bytes_per_second = kFast});
+    });
+  }
+  SUBCASE("faults, none planned") {
+    check_suite([]() -> Result<StoragePtr> { return with_faults(make_memory_storage(), {}); });
+  }
+  SUBCASE("retry over a storage that fails or loses the answer of every third call") {
+    check_suite([]() -> Result<StoragePtr> {
+      FaultPlan plan;
+      for (std::uint64_t n = 3; n < 5000; n += 6) {
+        plan.faults.push_back({.kind = FaultKind::fail, .nth = n});
+        plan.faults.push_back({.kind = FaultKind::lost_answer, .nth = n + 3});
+      }
+      return with_retry(with_faults(make_memory_storage(), std::move(plan)),
+                        {.first_delay = std::chrono::milliseconds(0)});
+    });
+  }
+}
+
+TEST_CASE("the suite finds faults") {
+  constexpr std::uint64_t kAlways = 1'000'000;
+  CHECK(failures_with({}) == 0);
+  CHECK(failures_with({.faults = {{.kind = FaultKind::bit_flip, .call = StorageCall::get, .times = kAlways}}}) >= 5);
+  CHECK(failures_with(
+            {.faults = {{.kind = FaultKind::truncate, .call = StorageCall::get, .times = kAlways, .position = 90}}}) >=
+        5);
+  CHECK(failures_with(
+            {.faults = {{.kind = FaultKind::truncate, .call = StorageCall::list, .times = kAlways, .position = 3}}}) >=
+        2);
+  CHECK(failures_with({.faults = {{.kind = FaultKind::lost_answer, .call = StorageCall::remove, .times = kAlways}}}) >=
+        2);
+}
