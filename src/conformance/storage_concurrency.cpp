@@ -9,11 +9,6 @@
 #include "conformance/storage_cases.hpp"
 
 namespace drkit::conformance {
-namespace {
-
-constexpr unsigned kThreads = 8;
-
-// Runs the work in every thread at the same moment and answers the first failure.
 Failure in_threads(const std::function<Failure(unsigned)>& work) {
   std::mutex mutex;
   Failure first;
@@ -30,6 +25,8 @@ Failure in_threads(const std::function<Failure(unsigned)>& work) {
   for (std::thread& thread : threads) thread.join();
   return first;
 }
+
+namespace {
 
 Bytes uniform(unsigned number) { return Bytes(20'000 + number, static_cast<std::byte>(number)); }
 
