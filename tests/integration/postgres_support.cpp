@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -118,23 +119,89 @@ Result<void> save_file(const Context& ctx, Stream& stream, const fs::path& path)
 
 }  // namespace
 
-Result<SourceReceipt> save(const Context& ctx, Source& source, const fs::path& root) {
+Result<Saved> save(const Context& ctx, Source& source, const fs::path& root) {
   fs::create_directories(root);
-  std::map<std::string, std::string> tablespaces;
+  Saved saved{root, {}, {}};
   for (;;) {
     DRKIT_ASSIGN(const auto stream, source.next(ctx));
     if (stream == nullptr) break;
-    const Entry& entry = stream->entry();
-    const fs::path path = root / entry.path;
+    const fs::path path = root / stream->entry().path;
+    fs::create_directories(path.parent_path());
+    if (stream->entry().type == EntryType::regular) DRKIT_TRY(save_file(ctx, *stream, path));
+    saved.entries.push_back(stream->entry());
+  }
+  DRKIT_ASSIGN(saved.receipt, source.finish(ctx));
+  return saved;
+}
+
+namespace {
+
+class PlainSink final : public Sink {
+ public:
+  explicit PlainSink(int file) : file_(file) {}
+  ~PlainSink() override { ::close(file_); }
+  Result<void> write_at(const Context&, std::uint64_t offset, ByteView bytes) override {
+    const auto written = ::pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written != static_cast<ssize_t>(bytes.size())) return Error(ErrorCode::io, "cannot write");
+    return {};
+  }
+  Result<void> close(const Context&) override { return {}; }
+
+ private:
+  int file_;
+};
+
+class PlainTarget final : public RestoreTarget {
+ public:
+  explicit PlainTarget(fs::path root) : root_(std::move(root)) {}
+  TargetInfo info() const override { return {"plain", root_.string(), false}; }
+  Result<void> begin(const Context&, const RestoreSettings& settings) override {
+    fs::create_directories(root_);
+    if (!settings.delta && !fs::is_empty(root_)) return Error(ErrorCode::precondition_failed, "not empty");
+    return {};
+  }
+  Result<void> make(const Context&, const Entry& entry) override {
+    const fs::path path = root_ / entry.path;
+    if (entry.type == EntryType::symlink) fs::create_symlink(entry.link_target, path);
     if (entry.type == EntryType::directory) {
       fs::create_directories(path);
       ::chmod(path.c_str(), entry.mode);
-    } else if (entry.type == EntryType::regular) {
-      fs::create_directories(path.parent_path());
-      DRKIT_TRY(save_file(ctx, *stream, path));
     }
+    return {};
   }
-  return source.finish(ctx);
+  Result<std::unique_ptr<Sink>> open(const Context&, const Entry& entry) override {
+    const int file = ::open((root_ / entry.path).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, entry.mode);
+    if (file < 0) return Error(ErrorCode::io, "cannot open").with("path", entry.path);
+    return std::unique_ptr<Sink>(std::make_unique<PlainSink>(file));
+  }
+  Result<void> finish(const Context&) override { return {}; }
+
+ private:
+  fs::path root_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<RestoreTarget>> make_plain_target(std::string root) {
+  return std::unique_ptr<RestoreTarget>(std::make_unique<PlainTarget>(std::move(root)));
+}
+
+Result<void> restore(const Context& ctx, const Saved& saved, RestoreTarget& target) {
+  std::vector<Entry> entries = saved.entries;
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return entry_path_less(a.path, b.path); });
+  DRKIT_TRY(target.begin(ctx, {}));
+  for (const Entry& entry : entries) {
+    if (entry.type != EntryType::regular) {
+      DRKIT_TRY(target.make(ctx, entry));
+      continue;
+    }
+    DRKIT_ASSIGN(const auto sink, target.open(ctx, entry));
+    const std::string content = read_file(saved.root / entry.path);
+    if (content.size() != entry.size_bytes) return Error(ErrorCode::corrupt, "wrong size").with("path", entry.path);
+    DRKIT_TRY(sink->write_at(ctx, 0, as_bytes(content)));
+    DRKIT_TRY(sink->close(ctx));
+  }
+  return target.finish(ctx);
 }
 
 void give_to_server_account(const fs::path& root) {

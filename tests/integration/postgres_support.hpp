@@ -55,8 +55,21 @@ void shell(const std::string& command);
 std::string read_file(const std::filesystem::path& path);
 int postmaster_pid(const std::filesystem::path& data);
 
-/// Drains the source into a tree at root, tablespaces at their place below pg_tblspc. Gives the receipt.
-Result<SourceReceipt> save(const Context& ctx, Source& source, const std::filesystem::path& root);
+/// A backup on disk: the content of files below root, and what the source said about each entry.
+struct Saved {
+  std::filesystem::path root;
+  std::vector<Entry> entries;
+  SourceReceipt receipt;
+};
+
+/// Drains a source that was begun.
+Result<Saved> save(const Context& ctx, Source& source, const std::filesystem::path& root);
+
+/// A plain target below an existing or new folder that must be empty unless delta.
+Result<std::unique_ptr<RestoreTarget>> make_plain_target(std::string root);
+
+/// Gives everything saved to a target, in snapshot order.
+Result<void> restore(const Context& ctx, const Saved& saved, RestoreTarget& target);
 
 /// Makes everything below root belong to the account that runs servers when the tests are run by root.
 void give_to_server_account(const std::filesystem::path& root);
