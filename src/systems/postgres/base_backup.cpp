@@ -77,7 +77,10 @@ Result<BackupStart> BaseBackup::begin(const Context& ctx, const PostgresOptions&
 Result<BackupMessage> BaseBackup::next(const Context& ctx) {
   while (!copy_ended_) {
     DRKIT_ASSIGN(message_, connection_->next_copy(ctx));
-    if (message_.at_end()) break;
+    if (message_.at_end()) {
+      DRKIT_TRY(read_end(ctx));
+      break;
+    }
     const ByteView body = message_.view().subspan(1);
     switch (*message_.bytes) {
       case 'd':
@@ -94,24 +97,27 @@ Result<BackupMessage> BaseBackup::next(const Context& ctx) {
         return protocol_error("the server sent a backup message of an unknown kind");
     }
   }
-  copy_ended_ = true;
   return BackupMessage{};
 }
 
-Result<BackupEnd> BaseBackup::finish(const Context& ctx) {
-  if (!copy_ended_) return Error(ErrorCode::precondition_failed, "the backup was not read to its end");
-  BackupEnd end;
-  // The server answers the end of the copy itself first when libpq keeps that result apart.
+// The copy also ends when the server gives up: its error comes in the results that follow.
+Result<void> BaseBackup::read_end(const Context& ctx) {
   for (;;) {
     DRKIT_ASSIGN(const ResultPtr result, connection_->next_result(ctx));
     if (result == nullptr) break;
     if (PQresultStatus(result.get()) == PGRES_TUPLES_OK) {
-      end.end_lsn = field(result, 0, 0);
-      end.timeline = field(result, 0, 1);
+      end_.end_lsn = field(result, 0, 0);
+      end_.timeline = field(result, 0, 1);
     }
   }
-  if (end.end_lsn.empty()) return protocol_error("the server did not say where the backup ended");
-  return end;
+  copy_ended_ = true;
+  if (end_.end_lsn.empty()) return protocol_error("the server did not say where the backup ended");
+  return {};
+}
+
+Result<BackupEnd> BaseBackup::finish() const {
+  if (!copy_ended_) return Error(ErrorCode::precondition_failed, "the backup was not read to its end");
+  return end_;
 }
 
 }  // namespace drkit::systems::postgres

@@ -47,12 +47,15 @@ class BaseBackup {
   explicit BaseBackup(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
   Result<BackupStart> begin(const Context& ctx, const PostgresOptions& options);
   Result<BackupMessage> next(const Context& ctx);
-  Result<BackupEnd> finish(const Context& ctx);
+  Result<BackupEnd> finish() const;
   Connection& connection() { return *connection_; }
 
  private:
+  Result<void> read_end(const Context& ctx);
+
   std::unique_ptr<Connection> connection_;
   CopyMessage message_;
+  BackupEnd end_;
   bool copy_ended_ = false;
 };
 

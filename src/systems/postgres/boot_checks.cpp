@@ -67,7 +67,7 @@ Result<std::unique_ptr<Connection>> BootSession::connect(const Context& ctx, con
       {"host", place_.scratch}, {"port", std::to_string(kBootPort)}, {"user", user_}, {"dbname", database},
       // Settings of roles and databases must not bend the checks.
       {"options", "-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_read_only=off -c search_path=pg_catalog,public"},
-      {"sslmode", "disable"}, {"gssencmode", "disable"}, {"passfile", "/dev/null"}};
+      {"sslmode", "disable"}, {"gssencmode", "disable"}, {"passfile", place_.scratch + "/no-passwords"}};
   return Connection::open(ctx, parameters, {}, std::chrono::seconds(30));
 }
 

@@ -29,7 +29,7 @@ Result<Programs> find_programs(const PostgresBootOptions& options, int major_ver
     return Error(ErrorCode::unsupported, "no server program of PostgreSQL " + major + " found: looked for " +
                                              programs.path("postgres"));
   }
-  programs.environment = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"LC_ALL", "C"}, {"PGPASSFILE", "/dev/null"}};
+  programs.environment = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"LC_ALL", "C"}, {"PGPASSFILE", "/dev/null/none"}};
   for (const auto& [name, value] : options.environment) programs.environment[name] = value;
   DRKIT_ASSIGN(const Account owner, owner_of(data_dir));
   if (::geteuid() == 0) {

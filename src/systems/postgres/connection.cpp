@@ -199,7 +199,7 @@ Result<ResultPtr> Connection::query(const Context& ctx, const std::string& sql) 
 }
 
 Error Connection::with_warnings(Error error) const {
-  for (const std::string& warning : warnings_) error = std::move(error).with("warning", warning);
+  for (const std::string& warning : warnings_) add_context(error, "warning", warning);
   return error;
 }
 

@@ -77,13 +77,13 @@ Error error_of_result(const PGresult* result, std::string message) {
   // Without a SQLSTATE the words are libpq's own: the connection broke.
   const ErrorCode code = sqlstate.empty() ? ErrorCode::unavailable : code_of_sqlstate(sqlstate);
   Error error(code, std::move(message), retry_of(code));
-  if (!sqlstate.empty()) error = std::move(error).with("sqlstate", sqlstate);
+  if (!sqlstate.empty()) add_context(error, "sqlstate", sqlstate);
   const std::string primary = field(PG_DIAG_MESSAGE_PRIMARY);
-  error = std::move(error).with("server", primary.empty() ? one_line(PQresultErrorMessage(result)) : primary);
+  add_context(error, "server", primary.empty() ? one_line(PQresultErrorMessage(result)) : primary);
   if (const std::string detail = field(PG_DIAG_MESSAGE_DETAIL); !detail.empty()) {
-    error = std::move(error).with("detail", detail);
+    add_context(error, "detail", detail);
   }
-  if (const std::string hint = field(PG_DIAG_MESSAGE_HINT); !hint.empty()) error = std::move(error).with("hint", hint);
+  if (const std::string hint = field(PG_DIAG_MESSAGE_HINT); !hint.empty()) add_context(error, "hint", hint);
   return error;
 }
 
@@ -94,7 +94,7 @@ Error error_of_connection(const PGconn* connection, std::string message, bool co
   const bool needs_password = connecting && PQconnectionNeedsPassword(connection) != 0;
   if (needs_password) code = ErrorCode::unauthenticated;
   Error error(code, std::move(message), retry_of(code));
-  if (!sqlstate.empty()) error = std::move(error).with("sqlstate", std::string(sqlstate));
+  if (!sqlstate.empty()) add_context(error, "sqlstate", std::string(sqlstate));
   return std::move(error).with("server", one_line(text));
 }
 

@@ -318,7 +318,7 @@ Result<SourceReceipt> PostgresSource::finish(const Context& ctx) {
     DRKIT_ASSIGN(const auto stream, next(ctx));
     if (stream == nullptr) break;
   }
-  DRKIT_ASSIGN(const BackupEnd end, backup_->finish(ctx));
+  DRKIT_ASSIGN(const BackupEnd end, backup_->finish());
   if (!manifest_checked_) return Error(ErrorCode::io, "the server sent no backup manifest");
   receipt_["end_lsn"] = end.end_lsn;
   receipt_["end_timeline"] = end.timeline;
