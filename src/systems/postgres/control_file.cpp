@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kSystemId = 0, kControlVersion = 8, kCatalogVersion = 12, kState = 16, kCheckpoint = 32;
 constexpr std::size_t kRedo = 40, kTimeline = 48, kBlockBytes = 216, kSegmentPages = 220, kWalSegmentBytes = 228;
 constexpr std::size_t kChecksumVersion = 252;
-constexpr std::uint32_t kLayout13 = 1300, kLayout18 = 1800;
+constexpr std::uint32_t kLayout13 = 1300, kLayout17 = 1700, kLayout18 = 1800;
 // 18 put one byte in front of the nonce, which moved the CRC to the next multiple of four.
 constexpr std::size_t kCrc13 = 288, kCrc18 = 292;
 
@@ -28,11 +28,12 @@ Result<ControlFile> parse_control_file(ByteView bytes) {
   if (bytes.size() < kCrc18 + 4) return Error(ErrorCode::corrupt, "pg_control is too short");
   ControlFile control;
   control.control_version = load<std::uint32_t>(bytes, kControlVersion);
-  if (control.control_version != kLayout13 && control.control_version != kLayout18) {
+  const std::uint32_t layout = control.control_version;
+  if (layout != kLayout13 && layout != kLayout17 && layout != kLayout18) {
     return Error(ErrorCode::version_unsupported, "pg_control has an unknown layout")
         .with("version", std::to_string(control.control_version));
   }
-  const std::size_t crc_offset = control.control_version == kLayout18 ? kCrc18 : kCrc13;
+  const std::size_t crc_offset = layout == kLayout18 ? kCrc18 : kCrc13;
   Crc32c crc;
   crc.update(bytes.first(crc_offset));
   if (crc.value() != load<std::uint32_t>(bytes, crc_offset)) {

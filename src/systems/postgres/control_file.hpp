@@ -12,7 +12,7 @@ namespace drkit::systems::postgres {
 
 struct ControlFile {
   std::uint64_t system_id = 0;
-  std::uint32_t control_version = 0;  ///< 1300 for servers 13 to 17, 1800 for 18
+  std::uint32_t control_version = 0;  ///< 1300 for servers 13 to 16, 1700 and 1800 for those
   std::uint32_t catalog_version = 0;
   std::uint32_t state = 0;
   Lsn checkpoint = 0;
