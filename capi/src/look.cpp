@@ -1,7 +1,4 @@
 // Looking into snapshots: ls, read, diff.
-#include <algorithm>
-#include <array>
-
 #include "handles.hpp"
 
 namespace drkit::capi {
@@ -46,50 +43,24 @@ EntryView::EntryView(const Entry& entry) {
 
 namespace {
 
-/// Feeds a write callback in order and fills the holes.
+/// Feeds a write callback; the engine gives holes as zeros.
 class CallbackSink final : public Sink {
  public:
   CallbackSink(drk_write_fn write, void* user_data) : write_(write), user_data_(user_data) {}
 
-  Result<void> write_at(const Context& ctx, std::uint64_t offset, ByteView bytes) override {
-    if (offset < position_) return Error(ErrorCode::internal, "content came out of order");
-    DRKIT_TRY(fill_hole(ctx, offset));
-    return give(bytes);
-  }
-  Result<void> close(const Context&) override { return {}; }
-
-  Result<void> fill_hole(const Context& ctx, std::uint64_t end) {
-    static constexpr std::array<std::byte, 65536> kZeros{};
-    while (position_ < end) {
-      DRKIT_TRY(ctx.check_cancelled());
-      const auto size = std::min<std::uint64_t>(end - position_, kZeros.size());
-      DRKIT_TRY(give(ByteView(kZeros).first(static_cast<std::size_t>(size))));
-    }
-    return {};
-  }
-
- private:
-  Result<void> give(ByteView bytes) {
+  Result<void> write_at(const Context&, std::uint64_t offset, ByteView bytes) override {
+    if (offset != position_) return Error(ErrorCode::internal, "content came out of order");
     position_ += bytes.size();
     if (bytes.empty() || write_(bytes.data(), bytes.size(), user_data_) == 0) return {};
     return Error(ErrorCode::callback_failed, "the write callback asked to stop");
   }
+  Result<void> close(const Context&) override { return {}; }
 
+ private:
   drk_write_fn write_;
   void* user_data_;
   std::uint64_t position_ = 0;
 };
-
-/// The size of one entry: a hole at its end reaches no sink.
-Result<std::uint64_t> size_of_entry(const Context& ctx, const Repository& repository, const Snapshot& snapshot,
-                                    const std::string& path) {
-  std::uint64_t size = 0;
-  DRKIT_TRY(list_entries(ctx, repository, snapshot, path, [&](const Entry& entry) {
-    if (entry.path == path) size = entry.size_bytes;
-    return false;
-  }));
-  return size;
-}
 
 }  // namespace
 }  // namespace drkit::capi
@@ -116,9 +87,7 @@ drk_status drk_read_entry(const drk_context* ctx, const drk_repository* reposito
     if (write == nullptr) return invalid("write is null");
     DRKIT_ASSIGN(const auto found, find_snapshot(context, repository, snapshot));
     CallbackSink sink(write, user_data);
-    DRKIT_TRY(drkit::read_entry(context, repository->repository, found, path, sink));
-    DRKIT_ASSIGN(const auto size, size_of_entry(context, repository->repository, found, path));
-    return sink.fill_hole(context, size);
+    return drkit::read_entry(context, repository->repository, found, path, sink);
   });
 }
 

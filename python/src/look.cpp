@@ -24,52 +24,26 @@ const char* change_name(Change change) {
   return change == Change::removed ? "removed" : "modified";
 }
 
-/// Cuts what comes into pieces of bounded size, in order, holes as zeros.
+/// Cuts what comes into pieces of bounded size; the engine gives holes as zeros.
 class PieceSink final : public Sink {
  public:
   explicit PieceSink(const BytesPipe::Push& push) : push_(push) {}
 
-  Result<void> write_at(const Context& ctx, std::uint64_t offset, ByteView bytes) override {
-    if (offset < position_) return Error(ErrorCode::internal, "content came out of order");
-    DRKIT_TRY(fill_hole(ctx, offset));
+  Result<void> write_at(const Context&, std::uint64_t offset, ByteView bytes) override {
+    if (offset != position_) return Error(ErrorCode::internal, "content came out of order");
+    position_ += bytes.size();
     for (std::size_t at = 0; at < bytes.size(); at += kPieceBytes) {
       const auto piece = bytes.subspan(at, std::min(kPieceBytes, bytes.size() - at));
-      DRKIT_TRY(give(std::string(as_text(piece))));
+      if (!push_(std::string(as_text(piece)))) return Error(ErrorCode::cancelled, "the reader was closed");
     }
     return {};
   }
   Result<void> close(const Context&) override { return {}; }
 
-  Result<void> fill_hole(const Context& ctx, std::uint64_t end) {
-    while (position_ < end) {
-      DRKIT_TRY(ctx.check_cancelled());
-      DRKIT_TRY(
-          give(std::string(static_cast<std::size_t>(std::min<std::uint64_t>(end - position_, kPieceBytes)), '\0')));
-    }
-    return {};
-  }
-
  private:
-  Result<void> give(std::string piece) {
-    position_ += piece.size();
-    if (push_(std::move(piece))) return {};
-    return Error(ErrorCode::cancelled, "the reader was closed");
-  }
-
   const BytesPipe::Push& push_;
   std::uint64_t position_ = 0;
 };
-
-/// The size of one entry: a hole at its end reaches no sink.
-Result<std::uint64_t> size_of_entry(const Context& ctx, const Repository& repository, const Snapshot& snapshot,
-                                    const std::string& path) {
-  std::uint64_t size = 0;
-  DRKIT_TRY(list_entries(ctx, repository, snapshot, path, [&](const Entry& entry) {
-    if (entry.path == path) size = entry.size_bytes;
-    return false;
-  }));
-  return size;
-}
 
 template <class Type>
 py::class_<Type> bind_pipe(py::module_& module, const char* name) {
@@ -98,11 +72,9 @@ py::object diff_of(const Repository& repository, const Snapshot& a, const Snapsh
 
 py::object read_of(const Repository& repository, const Snapshot& snapshot, const std::string& path) {
   return py::cast(std::make_unique<BytesPipe>(
-      [repository, snapshot, path](const Context& ctx, const BytesPipe::Push& push) -> Result<void> {
+      [repository, snapshot, path](const Context& ctx, const BytesPipe::Push& push) {
         PieceSink sink(push);
-        DRKIT_TRY(read_entry(ctx, repository, snapshot, path, sink));
-        DRKIT_ASSIGN(const auto size, size_of_entry(ctx, repository, snapshot, path));
-        return sink.fill_hole(ctx, size);
+        return read_entry(ctx, repository, snapshot, path, sink);
       },
       kPiecesAhead));
 }
