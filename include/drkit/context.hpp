@@ -66,9 +66,9 @@ class DRKIT_API Progress {
 
 struct Context {
   CancelToken cancel;
-  Progress* progress = nullptr;         ///< borrowed; may be null
-  Clock* clock = &Clock::system();      ///< borrowed; never null
-  LogSink* log = nullptr;               ///< borrowed; may be null
+  Progress* progress = nullptr;     ///< borrowed; may be null
+  Clock* clock = &Clock::system();  ///< borrowed; never null
+  LogSink* log = nullptr;           ///< borrowed; may be null
 
   /// An error when the operation was cancelled: call it in every loop that may be long.
   Result<void> check_cancelled() const {

@@ -49,21 +49,22 @@ struct Problem {
 };
 
 struct Entry {
-  std::string path;  ///< relative, parts joined by '/', any bytes but NUL; "" is the tree's root; never "." or ".." parts
+  std::string
+      path;  ///< relative, parts joined by '/', any bytes but NUL; "" is the tree's root; never "." or ".." parts
   EntryType type = EntryType::regular;
   std::uint32_t mode = 0;  ///< permission bits, 07777
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  std::string user;   ///< name at the source; may be empty
-  std::string group;  ///< name at the source; may be empty
+  std::string user;           ///< name at the source; may be empty
+  std::string group;          ///< name at the source; may be empty
   std::int64_t mtime_ns = 0;  ///< nanoseconds since the Unix epoch
   std::uint64_t size_bytes = 0;
-  std::string link_target;            ///< symlink: its text; hardlink: path of the first name
-  std::uint64_t device_number = 0;    ///< of char_device and block_device
+  std::string link_target;          ///< symlink: its text; hardlink: path of the first name
+  std::uint64_t device_number = 0;  ///< of char_device and block_device
   std::vector<ExtendedAttribute> xattrs;
-  Fingerprint fingerprint;            ///< all zero: always read
-  std::optional<Problem> problem;     ///< set when the entry is incomplete
-  Sha256Digest sha256{};              ///< of the plaintext; only in snapshots, only of regular and stream
+  Fingerprint fingerprint;         ///< all zero: always read
+  std::optional<Problem> problem;  ///< set when the entry is incomplete
+  Sha256Digest sha256{};           ///< of the plaintext; only in snapshots, only of regular and stream
   bool operator==(const Entry&) const = default;
 };
 

@@ -24,9 +24,7 @@ inline ByteView as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
 /// Views bytes as text; the bytes must outlive the view.
-inline std::string_view as_text(ByteView bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+inline std::string_view as_text(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 enum class ErrorCode : std::int32_t {
 #define DRKIT_ERROR_CODE(name, value, description) name = (value),
@@ -121,18 +119,16 @@ class [[nodiscard]] Result<void> {
 }  // namespace drkit
 
 /// Returns the error of a failed Result<...> expression from the enclosing function.
-#define DRKIT_TRY(expression)                                          \
-  do {                                                                 \
-    if (auto drkit_result_ = (expression); !drkit_result_.ok())        \
-      return std::move(drkit_result_).error();                         \
+#define DRKIT_TRY(expression)                                                                            \
+  do {                                                                                                   \
+    if (auto drkit_result_ = (expression); !drkit_result_.ok()) return std::move(drkit_result_).error(); \
   } while (false)
 
 #define DRKIT_CONCAT_INNER(a, b) a##b
 #define DRKIT_CONCAT(a, b) DRKIT_CONCAT_INNER(a, b)
 
 /// DRKIT_ASSIGN(auto x, call()): x is the value, or the error is returned.
-#define DRKIT_ASSIGN(target, expression) \
-  DRKIT_ASSIGN_INNER(DRKIT_CONCAT(drkit_result_, __LINE__), target, expression)
+#define DRKIT_ASSIGN(target, expression) DRKIT_ASSIGN_INNER(DRKIT_CONCAT(drkit_result_, __LINE__), target, expression)
 #define DRKIT_ASSIGN_INNER(name, target, expression) \
   auto name = (expression);                          \
   if (!name.ok()) return std::move(name).error();    \

@@ -24,7 +24,7 @@ class ByteWriter {
     }
     u8(static_cast<std::uint8_t>(value));
   }
-  void raw(ByteView bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+  void raw(ByteView bytes);
   /// Length as varint, then the bytes.
   void blob(ByteView bytes) {
     varint(bytes.size());
@@ -38,9 +38,7 @@ class ByteWriter {
   void clear() { bytes_.clear(); }
 
  private:
-  void fixed(std::uint64_t value, int count) {
-    for (int i = 0; i < count; ++i) u8(static_cast<std::uint8_t>(value >> (8 * i)));
-  }
+  void fixed(std::uint64_t value, int count);
   Bytes bytes_;
 };
 

@@ -12,8 +12,8 @@ namespace {
 
 int real_openat(int dir_fd, const char* path, int flags, mode_t mode) { return ::openat(dir_fd, path, flags, mode); }
 
-constexpr OsCalls kReal = {real_openat, ::close,  ::read,      ::pread,  ::write,   ::pwrite,
-                           ::fsync,     ::syncfs, ::renameat2, ::linkat, ::unlinkat};
+constexpr OsCalls kReal = {real_openat, ::close,   ::read,     ::pread,     ::write,  ::pwrite,  ::fsync,
+                           ::syncfs,    ::mkdirat, ::renameat, ::renameat2, ::linkat, ::unlinkat};
 
 std::atomic<const OsCalls*> current{&kReal};
 
@@ -232,13 +232,19 @@ Result<void> rename_replace(int from_dir, const std::string& from, int to_dir, c
   DRKIT_TRY(refuse_nul(from));
   DRKIT_TRY(refuse_nul(to));
   // Through renameat: old kernels and some file systems know no flags at all.
-  if (::renameat(from_dir, from.c_str(), to_dir, to.c_str()) != 0) return errno_error(errno, "cannot rename", to);
+  if (os().renameat(from_dir, from.c_str(), to_dir, to.c_str()) != 0) return errno_error(errno, "cannot rename", to);
   return {};
 }
 
 Result<void> unlink_at(int dir_fd, const std::string& path, int flags) {
   DRKIT_TRY(refuse_nul(path));
   if (os().unlinkat(dir_fd, path.c_str(), flags) != 0) return errno_error(errno, "cannot remove", path);
+  return {};
+}
+
+Result<void> make_directory_at(int dir_fd, const std::string& path, mode_t mode) {
+  DRKIT_TRY(refuse_nul(path));
+  if (os().mkdirat(dir_fd, path.c_str(), mode) != 0) return errno_error(errno, "cannot make directory", path);
   return {};
 }
 
@@ -253,7 +259,8 @@ Result<void> make_directories(const std::string& path) {
   const std::size_t slash = path.find_last_of('/', end);
   const std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
   DRKIT_TRY(make_directories(parent));
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return errno_error(errno, "cannot make directory", path);
+  auto made = make_directory_at(AT_FDCWD, path);
+  if (!made && made.error().code() != ErrorCode::already_exists) return made;
   return fsync_directory(parent);
 }
 

@@ -22,6 +22,8 @@ struct OsCalls {
   ssize_t (*pwrite)(int fd, const void* buffer, std::size_t size, off_t offset);
   int (*fsync)(int fd);
   int (*syncfs)(int fd);
+  int (*mkdirat)(int dir_fd, const char* path, mode_t mode);
+  int (*renameat)(int from_dir, const char* from, int to_dir, const char* to);
   int (*renameat2)(int from_dir, const char* from, int to_dir, const char* to, unsigned flags);
   int (*linkat)(int from_dir, const char* from, int to_dir, const char* to, int flags);
   int (*unlinkat)(int dir_fd, const char* path, int flags);
@@ -87,6 +89,8 @@ Result<void> rename_replace(int from_dir, const std::string& from, int to_dir, c
 /// flags: 0 or AT_REMOVEDIR. Errors: not_found.
 Result<void> unlink_at(int dir_fd, const std::string& path, int flags = 0);
 
+/// Makes one directory, not durably. Errors: already_exists, also when a file is there.
+Result<void> make_directory_at(int dir_fd, const std::string& path, mode_t mode = 0700);
 /// Makes the directory and its missing parents (mode 0700) durably. An existing directory is success.
 Result<void> make_directories(const std::string& path);
 

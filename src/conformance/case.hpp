@@ -17,6 +17,7 @@ using Failure = std::optional<std::string>;
 struct StorageCase {
   std::string_view name;
   Failure (*run)(const Context& ctx, Storage& storage);
+  bool needs_conditional_create = false;
 };
 
 template <class T>

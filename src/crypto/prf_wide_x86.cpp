@@ -7,8 +7,6 @@
 #include <cpuid.h>
 #include <immintrin.h>
 
-#include <utility>
-
 #define DRKIT_AES_TARGET __attribute__((target("aes,sse4.1")))
 #define DRKIT_VAES_TARGET __attribute__((target("aes,vaes,avx2")))
 
@@ -25,14 +23,11 @@ DRKIT_AES_TARGET inline __attribute__((always_inline)) __m128i next_round_key(__
   return _mm_xor_si128(key, _mm_shuffle_epi32(assist, 0xff));
 }
 
-constexpr int kRoundConstants[10] = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x1b, 0x36};
-
-template <std::size_t... kRounds>
-DRKIT_AES_TARGET inline __attribute__((always_inline)) void expand(__m128i key, __m128i* out,
-                                                                   std::index_sequence<kRounds...>) {
-  ((key = next_round_key(key, _mm_aeskeygenassist_si128(key, kRoundConstants[kRounds])),
-    _mm_storeu_si128(out + kRounds + 1, key)),
-   ...);
+// The instruction takes its round constant as an immediate: hence template arguments.
+template <int... kRoundConstants>
+DRKIT_AES_TARGET inline __attribute__((always_inline)) void expand(__m128i key, __m128i* out) {
+  _mm_storeu_si128(out, key);
+  ((key = next_round_key(key, _mm_aeskeygenassist_si128(key, kRoundConstants)), _mm_storeu_si128(++out, key)), ...);
 }
 
 }  // namespace
@@ -46,9 +41,7 @@ bool prf_wide_supported() {
 
 DRKIT_AES_TARGET void prf_wide_expand(const std::byte* key, std::byte* round_keys) {
   const __m128i first = _mm_loadu_si128(reinterpret_cast<const __m128i*>(key));
-  auto* out = reinterpret_cast<__m128i*>(round_keys);
-  _mm_storeu_si128(out, first);
-  expand(first, out, std::make_index_sequence<10>{});
+  expand<0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x1b, 0x36>(first, reinterpret_cast<__m128i*>(round_keys));
 }
 
 DRKIT_VAES_TARGET std::size_t prf_wide_find(const std::byte* round_keys, std::span<const std::uint64_t> inputs,

@@ -74,16 +74,19 @@ Digest ChunkedSha256::update(ByteView chunk) {
     return digest_of(file_);
   }
   Sha256State chunk_state;
-  ByteView rest = chunk;
-  if (use_dual_ && file_.bytes % kBlockBytes == 0) {
-    const std::size_t blocks = chunk.size() / kBlockBytes;
-    sha256_dual(chunk_state.words.data(), file_.words.data(), chunk.data(), blocks);
-    chunk_state.bytes += blocks * kBlockBytes;
-    file_.bytes += blocks * kBlockBytes;
-    rest = chunk.subspan(blocks * kBlockBytes);
+  // The file's own blocks begin this much later in the chunk, once its unfinished block is filled.
+  const std::size_t lead = (kBlockBytes - file_.bytes % kBlockBytes) % kBlockBytes;
+  std::size_t both = 0;
+  if (use_dual_ && chunk.size() >= lead + kBlockBytes) {
+    absorb(file_, chunk.first(lead));
+    const std::size_t blocks = (chunk.size() - lead) / kBlockBytes;
+    both = blocks * kBlockBytes;
+    sha256_dual(chunk_state.words.data(), file_.words.data(), chunk.data(), lead, blocks);
+    chunk_state.bytes += both;
+    file_.bytes += both;
   }
-  absorb(chunk_state, rest);
-  absorb(file_, rest);
+  absorb(chunk_state, chunk.subspan(both));
+  absorb(file_, chunk.subspan(both == 0 ? 0 : lead + both));
   return digest_of(chunk_state);
 }
 

@@ -1,10 +1,9 @@
-// SHA-256 of the same blocks into two states, with the x86 SHA extensions.
+// Two SHA-256 states side by side, with the x86 SHA extensions.
 //
-// One state alone leaves the CPU half idle: each SHA256RNDS2 waits for the one before it. Two states that eat the same
-// blocks share the message schedule, and their independent chains fill each other's waits: two hashes for 1.3 times the
-// price of one (measured on an AMD EPYC of 2024; two passes cost 2). What the instructions compute, and where they
-// expect the eight state words to lie, is in Gulley et al., "Intel SHA Extensions" (Intel, July 2013); the algorithm is
-// FIPS 180-4.
+// One state alone leaves the CPU half idle: each SHA256RNDS2 waits for the one before it. Two independent chains fill
+// each other's waits, and two that eat the same blocks share the message schedule as well. What the instructions
+// compute, and where they expect the eight state words to lie, is in Gulley et al., "Intel SHA Extensions" (Intel, July
+// 2013); the algorithm is FIPS 180-4.
 #include "crypto/sha256_dual.hpp"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -51,34 +50,67 @@ DRKIT_SHA_TARGET inline __attribute__((always_inline)) void store(const Lanes& l
 
 // Four rounds. Each instruction does two and answers the new a b e f; the old one is the new c d g h, so that the two
 // registers swap their parts twice.
-DRKIT_SHA_TARGET inline __attribute__((always_inline)) void four_rounds(Lanes& lanes, __m128i low, __m128i high) {
-  lanes.cdgh = _mm_sha256rnds2_epu32(lanes.cdgh, lanes.abef, low);
-  lanes.abef = _mm_sha256rnds2_epu32(lanes.abef, lanes.cdgh, high);
+DRKIT_SHA_TARGET inline __attribute__((always_inline)) void four_rounds(Lanes& lanes, __m128i words) {
+  lanes.cdgh = _mm_sha256rnds2_epu32(lanes.cdgh, lanes.abef, words);
+  lanes.abef = _mm_sha256rnds2_epu32(lanes.abef, lanes.cdgh, _mm_shuffle_epi32(words, 0x0e));
 }
 
-// Rounds 4*kGroup to 4*kGroup+3 of both states. message[] holds the last sixteen schedule words; from the fifth group
-// on the oldest four are replaced by the next four.
+struct Message {
+  __m128i words[4];  ///< the last sixteen words of the schedule
+};
+
+DRKIT_SHA_TARGET inline __attribute__((always_inline)) Message load_block(const std::byte* block) {
+  const __m128i big_endian = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
+  const auto* source = reinterpret_cast<const __m128i*>(block);
+  Message message;
+  for (int i = 0; i < 4; ++i) message.words[i] = _mm_shuffle_epi8(_mm_loadu_si128(source + i), big_endian);
+  return message;
+}
+
+// The schedule's words 4*kGroup to 4*kGroup+3; from the fifth group on they replace the oldest four.
 template <std::size_t kGroup>
-DRKIT_SHA_TARGET inline __attribute__((always_inline)) void group(Lanes& a, Lanes& b, __m128i (&message)[4]) {
-  __m128i& now = message[kGroup % 4];
+DRKIT_SHA_TARGET inline __attribute__((always_inline)) __m128i next_words(Message& message) {
+  __m128i& now = message.words[kGroup % 4];
   if constexpr (kGroup >= 4) {
-    const __m128i& newest = message[(kGroup + 3) % 4];
-    const __m128i& before = message[(kGroup + 2) % 4];
-    now = _mm_sha256msg1_epu32(now, message[(kGroup + 1) % 4]);
+    const __m128i& newest = message.words[(kGroup + 3) % 4];
+    const __m128i& before = message.words[(kGroup + 2) % 4];
+    now = _mm_sha256msg1_epu32(now, message.words[(kGroup + 1) % 4]);
     now = _mm_add_epi32(now, _mm_alignr_epi8(newest, before, 4));
     now = _mm_sha256msg2_epu32(now, newest);
   }
   const __m128i constants = _mm_load_si128(reinterpret_cast<const __m128i*>(kRoundConstants + 4 * kGroup));
-  const __m128i low = _mm_add_epi32(now, constants);
-  const __m128i high = _mm_shuffle_epi32(low, 0x0e);
-  four_rounds(a, low, high);
-  four_rounds(b, low, high);
+  return _mm_add_epi32(now, constants);
 }
 
-template <std::size_t... kGroups>
-DRKIT_SHA_TARGET inline __attribute__((always_inline)) void all_groups(Lanes& a, Lanes& b, __m128i (&message)[4],
+template <bool kShared, std::size_t... kGroups>
+DRKIT_SHA_TARGET inline __attribute__((always_inline)) void all_rounds(Lanes& a, Lanes& b, Message of_a, Message of_b,
                                                                        std::index_sequence<kGroups...>) {
-  (group<kGroups>(a, b, message), ...);
+  __m128i words;
+  ((words = next_words<kGroups>(of_a), four_rounds(a, words), words = kShared ? words : next_words<kGroups>(of_b),
+    four_rounds(b, words)),
+   ...);
+}
+
+DRKIT_SHA_TARGET inline __attribute__((always_inline)) Lanes sum(const Lanes& a, const Lanes& b) {
+  return {_mm_add_epi32(a.abef, b.abef), _mm_add_epi32(a.cdgh, b.cdgh)};
+}
+
+template <bool kShared>
+DRKIT_SHA_TARGET void run(std::uint32_t* a, std::uint32_t* b, const std::byte* blocks, std::size_t lead,
+                          std::size_t block_count) {
+  Lanes first = load(a);
+  Lanes second = load(b);
+  for (; block_count > 0; --block_count, blocks += 64) {
+    const Lanes first_before = first;
+    const Lanes second_before = second;
+    const Message of_first = load_block(blocks);
+    const Message of_second = kShared ? of_first : load_block(blocks + lead);
+    all_rounds<kShared>(first, second, of_first, of_second, std::make_index_sequence<16>{});
+    first = sum(first, first_before);
+    second = sum(second, second_before);
+  }
+  store(first, a);
+  store(second, b);
 }
 
 }  // namespace
@@ -90,23 +122,13 @@ bool sha256_dual_supported() {
   return has_sha && __builtin_cpu_supports("sse4.1");
 }
 
-DRKIT_SHA_TARGET void sha256_dual(std::uint32_t* a, std::uint32_t* b, const std::byte* blocks,
-                                  std::size_t block_count) {
-  const __m128i big_endian = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
-  Lanes first = load(a);
-  Lanes second = load(b);
-  for (; block_count > 0; --block_count, blocks += 64) {
-    const Lanes first_before = first;
-    const Lanes second_before = second;
-    const auto* source = reinterpret_cast<const __m128i*>(blocks);
-    __m128i message[4];
-    for (int i = 0; i < 4; ++i) message[i] = _mm_shuffle_epi8(_mm_loadu_si128(source + i), big_endian);
-    all_groups(first, second, message, std::make_index_sequence<16>{});
-    first = {_mm_add_epi32(first.abef, first_before.abef), _mm_add_epi32(first.cdgh, first_before.cdgh)};
-    second = {_mm_add_epi32(second.abef, second_before.abef), _mm_add_epi32(second.cdgh, second_before.cdgh)};
+void sha256_dual(std::uint32_t* a, std::uint32_t* b, const std::byte* blocks, std::size_t lead,
+                 std::size_t block_count) {
+  if (lead == 0) {
+    run<true>(a, b, blocks, lead, block_count);
+  } else {
+    run<false>(a, b, blocks, lead, block_count);
   }
-  store(first, a);
-  store(second, b);
 }
 
 }  // namespace drkit::crypto
@@ -116,7 +138,7 @@ DRKIT_SHA_TARGET void sha256_dual(std::uint32_t* a, std::uint32_t* b, const std:
 namespace drkit::crypto {
 
 bool sha256_dual_supported() { return false; }
-void sha256_dual(std::uint32_t*, std::uint32_t*, const std::byte*, std::size_t) {}
+void sha256_dual(std::uint32_t*, std::uint32_t*, const std::byte*, std::size_t, std::size_t) {}
 
 }  // namespace drkit::crypto
 

@@ -78,6 +78,35 @@ TEST_CASE("the decorators keep a conforming storage conforming") {
   }
 }
 
+TEST_CASE("the suite leaves the race out where create-if-absent is not atomic, and says why it could not start") {
+  struct Unconditional final : Storage {
+    StoragePtr inner = make_memory_storage();
+    StorageInfo info() const override {
+      StorageInfo info = inner->info();
+      info.conditional_create = false;
+      return info;
+    }
+    Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override { return inner->stat(ctx, key); }
+    Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
+      return inner->get(ctx, key, range);
+    }
+    Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
+      return inner->put(ctx, key, bytes, options);
+    }
+    Result<void> remove(const Context& ctx, std::string_view key) override { return inner->remove(ctx, key); }
+    Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
+      return inner->list(ctx, prefix, visit);
+    }
+  };
+  const auto all = run_storage_suite({}, []() -> Result<StoragePtr> { return make_memory_storage(); });
+  const auto fewer =
+      run_storage_suite({}, []() -> Result<StoragePtr> { return StoragePtr(std::make_shared<Unconditional>()); });
+  CHECK(fewer.size() + 1 == all.size());
+  const auto broken = run_storage_suite({}, []() -> Result<StoragePtr> { return Error(ErrorCode::io, "no disk"); });
+  REQUIRE(broken.size() == all.size());
+  CHECK(broken.front().failure == "no fresh storage: io: no disk");
+}
+
 TEST_CASE("the suite finds faults") {
   constexpr std::uint64_t kAlways = 1'000'000;
   CHECK(failures_with({}) == 0);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <functional>
 
 namespace drkit::testing {
@@ -12,7 +13,9 @@ namespace drkit::testing {
 /// Runs the work in a child process, which ends with the work's answer and runs no destructor of the parent's.
 class Child {
  public:
-  explicit Child(const std::function<int()>& work) : pid_(::fork()) {
+  explicit Child(const std::function<int()>& work) {
+    std::fflush(nullptr);  // or the child may print the parent's lines again
+    pid_ = ::fork();
     if (pid_ == 0) ::_exit(work());
   }
   Child(const Child&) = delete;
@@ -36,7 +39,7 @@ class Child {
   }
 
  private:
-  pid_t pid_;
+  pid_t pid_ = -1;
 };
 
 }  // namespace drkit::testing

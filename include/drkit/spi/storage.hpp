@@ -31,9 +31,9 @@ struct ObjectInfo {
 };
 
 struct StorageInfo {
-  std::string scheme;                ///< "file", "mem", "s3", ...
-  std::string name;                  ///< address for humans, never with a secret
-  bool conditional_create = false;   ///< if_absent is atomic between processes
+  std::string scheme;               ///< "file", "mem", "s3", ...
+  std::string name;                 ///< address for humans, never with a secret
+  bool conditional_create = false;  ///< if_absent is atomic between processes
   bool writable = true;
   std::uint64_t max_object_bytes = std::numeric_limits<std::uint64_t>::max();
 };

@@ -65,16 +65,21 @@ Result<Place> Tree::make(std::string_view key) {
 Result<base::UniqueFd> Tree::make_child(const std::string& name) { return step(root_.get(), name, name); }
 
 Result<base::UniqueFd> Tree::step(int parent, const std::string& name, const std::string& full) {
-  const bool made = ::mkdirat(parent, name.c_str(), 0700) == 0;
-  if (!made && errno != EEXIST) return base::errno_error(errno, "cannot make directory", path_ + "/" + full);
+  auto made = base::make_directory_at(parent, name);
+  if (!made && made.error().code() != ErrorCode::already_exists) return std::move(made).error();
   DRKIT_ASSIGN(base::UniqueFd directory, open_directory(parent, name));
-  const std::lock_guard lock(mutex_);
   // Another process may have made the directory a moment ago and not synced it yet, so that "exists" is no promise.
-  if (made || !durable_.contains(full)) {
+  if (made.ok() || !is_durable(full)) {
     DRKIT_TRY(base::fsync_file(parent, path_ + "/" + full));
+    const std::lock_guard lock(mutex_);
     durable_.insert(full);
   }
   return directory;
+}
+
+bool Tree::is_durable(const std::string& full) const {
+  const std::lock_guard lock(mutex_);
+  return durable_.contains(full);
 }
 
 }  // namespace drkit::storage::local

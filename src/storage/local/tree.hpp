@@ -34,9 +34,11 @@ class Tree {
  private:
   Result<base::UniqueFd> step(int parent, const std::string& name, const std::string& full);
 
+  bool is_durable(const std::string& full) const;
+
   base::UniqueFd root_;
   std::string path_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::set<std::string> durable_;  // directories whose names this object has made durable
 };
 

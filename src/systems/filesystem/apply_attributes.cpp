@@ -77,7 +77,7 @@ Result<void> path_xattrs(const Context& ctx, const AttributePolicy& policy, cons
                          const Entry& entry) {
   std::vector<ExtendedAttribute> existing;
   if (policy.replace) {
-    const int failed = XattrReader().read_path(path.c_str(), existing);
+    const int failed = XattrReader().read_path(path, existing);
     if (failed != 0) return errno_error(failed, "read the extended attributes", entry.path);
   } else if (entry.xattrs.empty()) {
     return {};

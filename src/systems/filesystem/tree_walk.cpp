@@ -134,9 +134,7 @@ std::unique_ptr<Stream> TreeWalk::visit_other(const std::string& name, const str
   }
   const Level& level = levels_.back();
   if (options_.xattrs) {
-    scratch_ = level.proc;
-    scratch_ += name;
-    const int failed = xattrs_.read_path(scratch_.c_str(), entry.xattrs);
+    const int failed = xattrs_.read_at(level.fd->get(), level.proc, name, entry.xattrs);
     if (vanished(failed)) {
       links_->forget(status);
       return nullptr;

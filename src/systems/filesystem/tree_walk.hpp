@@ -61,7 +61,6 @@ class TreeWalk {
   std::shared_ptr<HardLinks> links_;
   std::vector<Level> levels_;
   std::string path_;
-  std::string scratch_;
   dev_t root_device_ = 0;
   std::unique_ptr<Stream> pending_;  // the root, before the first name
 };

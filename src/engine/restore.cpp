@@ -1,0 +1,111 @@
+// The straight line out: Storage::get(range) -> Cipher::open -> Codec::decode -> id == asked? -> Sink::write.
+#include <drkit/restore.hpp>
+
+#include "engine/restore_window.hpp"
+#include "engine/selection.hpp"
+#include "engine/sequential.hpp"
+#include "engine/snapshot_reader.hpp"
+
+namespace drkit {
+namespace {
+
+constexpr std::size_t kListedProblems = 1000;
+
+void count(const Entry& entry, RestoreStats& stats) {
+  ++stats.entries;
+  if (entry.problem) ++stats.problems;
+  if (!engine::has_content(entry) || entry.problem) return;
+  ++stats.files;
+  stats.bytes += entry.size_bytes;
+}
+
+/// One run of restore().
+class RestoreRun {
+ public:
+  RestoreRun(const Context& ctx, engine::SnapshotReader reader, RestoreTarget& target, const RestoreOptions& options)
+      : ctx_(ctx),
+        reader_(std::move(reader)),
+        target_(target),
+        options_(options),
+        sequential_(target.info().sequential),
+        window_(ctx, *reader_.impl, reader_.chunks, target, options.delta) {}
+
+  Result<RestoreResult> run(const RestoreStats& plan) {
+    const auto began = ctx_.clock->steady();
+    window_.set_total(plan.bytes, plan.entries);
+    DRKIT_TRY(target_.begin(ctx_, {options_.delta, options_.owners}));
+    repo::ManifestReader manifest = reader_.manifest();
+    DRKIT_TRY(engine::visit_selected(ctx_, manifest, options_,
+                                     [&](format::Record&& record) { return take(std::move(record)); }));
+    DRKIT_TRY(window_.run());
+    DRKIT_TRY(target_.finish(ctx_));
+    window_.finish();
+    result_.stats.bytes_fetched = reader_.chunks->bytes_fetched();
+    result_.stats.bytes_written += window_.counters().bytes_written;
+    result_.stats.bytes_kept = window_.counters().bytes_kept;
+    result_.stats.duration_ns = (ctx_.clock->steady() - began).count();
+    result_.status = result_.stats.problems == 0 ? Status::complete : Status::partial;
+    return std::move(result_);
+  }
+
+ private:
+  Result<void> take(format::Record&& record) {
+    const Entry& entry = record.entry;
+    count(entry, result_.stats);
+    if (entry.problem && result_.problems.size() < kListedProblems) {
+      result_.problems.push_back({entry.path, entry.problem->code, entry.problem->message});
+    }
+    if (!engine::has_content(entry)) return target_.make(ctx_, entry);
+    // What the backup could not read is named, never replaced by an empty file.
+    if (entry.problem) return {};
+    if (sequential_) return write_in_order(record);
+    DRKIT_TRY(window_.add(record));
+    return window_.full() ? window_.run() : Result<void>();
+  }
+
+  Result<void> write_in_order(const format::Record& record) {
+    DRKIT_ASSIGN(const std::unique_ptr<Sink> sink, target_.open(ctx_, record.entry));
+    DRKIT_TRY(engine::write_in_order(ctx_, *reader_.chunks, record, *sink));
+    result_.stats.bytes_written += record.entry.size_bytes;
+    return sink->close(ctx_);
+  }
+
+  const Context& ctx_;
+  engine::SnapshotReader reader_;
+  RestoreTarget& target_;
+  const RestoreOptions& options_;
+  const bool sequential_;
+  engine::RestoreWindow window_;
+  RestoreResult result_;
+};
+
+Result<RestoreStats> count_selected(const Context& ctx, const engine::SnapshotReader& reader,
+                                    const RestoreOptions& options) {
+  RestoreStats stats;
+  repo::ManifestReader manifest = reader.manifest();
+  DRKIT_TRY(engine::visit_selected(ctx, manifest, options, [&](format::Record&& record) -> Result<void> {
+    count(record.entry, stats);
+    return {};
+  }));
+  return stats;
+}
+
+}  // namespace
+
+Result<RestoreStats> plan_restore(const Context& ctx, const Repository& repository, const Snapshot& snapshot,
+                                  const RestoreOptions& options) {
+  DRKIT_ASSIGN(const engine::SnapshotReader reader, engine::SnapshotReader::open(ctx, repository, snapshot));
+  return count_selected(ctx, reader, options);
+}
+
+Result<RestoreResult> restore(const Context& ctx, const Repository& repository, const Snapshot& snapshot,
+                              RestoreTarget& target, const RestoreOptions& options) {
+  DRKIT_ASSIGN(engine::SnapshotReader reader, engine::SnapshotReader::open(ctx, repository, snapshot));
+  DRKIT_ASSIGN(const RestoreStats plan, count_selected(ctx, reader, options));
+  if (plan.entries == 0 && !options.includes.empty()) {
+    return Error(ErrorCode::not_found, "nothing in the snapshot matches what to include");
+  }
+  return RestoreRun(ctx, std::move(reader), target, options).run(plan);
+}
+
+}  // namespace drkit

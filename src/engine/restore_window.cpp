@@ -1,0 +1,177 @@
+#include "engine/restore_window.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "crypto/sha256.hpp"
+#include "engine/parallel.hpp"
+
+namespace drkit::engine {
+namespace {
+
+constexpr std::size_t kMaxFiles = 16'384;
+constexpr std::size_t kMaxPieces = 65'536;
+constexpr std::size_t kMaxLargeFiles = 256;  // may be open at the same time
+constexpr std::uint64_t kMaxFetchBytes = std::uint64_t{4} << 20;
+constexpr std::uint64_t kMaxFetchGap = std::uint64_t{128} << 10;  // cheaper to read over than to ask again
+
+}  // namespace
+
+Result<void> RestoreWindow::add(const format::Record& record) {
+  auto file = std::make_unique<File>();
+  file->entry = record.entry;
+  const auto number = static_cast<std::uint32_t>(files_.size());
+  const std::size_t before = pieces_.size();
+  DRKIT_TRY(repo::visit_extents(ctx_, *chunks_, record, [&](std::uint64_t offset, const format::Extent& extent) -> Result<void> {
+    auto location = chunks_->locate(extent.chunk);
+    if (!location) return Error(std::move(location).error()).with("path", record.entry.path);
+    if (extent.length_bytes > location->plain_bytes ||
+        extent.chunk_offset > location->plain_bytes - extent.length_bytes ||
+        std::uint64_t{location->chunk_offset} + location->plain_bytes > location->frame_plain_bytes) {
+      return Error(ErrorCode::corrupt, "manifest: an extent exceeds its chunk").with("path", record.entry.path);
+    }
+    pieces_.push_back({repo::FrameRef::of(*location), location->chunk_offset, location->plain_bytes,
+                       extent.chunk_offset, extent.length_bytes, extent.chunk, offset, number});
+    return {};
+  }));
+  file->pieces = pieces_.size() - before;
+  file->left = file->pieces;
+  if (file->pieces > 1 || delta_) ++large_files_;
+  bytes_ += record.entry.size_bytes;
+  files_.push_back(std::move(file));
+  return {};
+}
+
+bool RestoreWindow::full() const {
+  return files_.size() >= kMaxFiles || pieces_.size() >= kMaxPieces || large_files_ >= kMaxLargeFiles ||
+         bytes_ >= impl_.budget.window_bytes;
+}
+
+Result<void> RestoreWindow::run() {
+  if (delta_) DRKIT_TRY(drop_equal_pieces());
+  std::sort(pieces_.begin(), pieces_.end(), [](const Piece& a, const Piece& b) {
+    return std::tie(a.frame.pack, a.frame.offset, a.chunk_offset, a.file, a.file_offset) <
+           std::tie(b.frame.pack, b.frame.offset, b.chunk_offset, b.file, b.file_offset);
+  });
+  const std::vector<Batch> batches = make_batches();
+  DRKIT_TRY(run_in_parallel(ctx_, impl_.budget.threads, batches.size(),
+                            [&](std::size_t i) { return run_batch(batches[i]); }));
+  for (const auto& file : files_) {
+    if (file->pieces == 0) DRKIT_TRY(piece_done(*file));
+  }
+  files_.clear();
+  pieces_.clear();
+  large_files_ = 0;
+  bytes_ = 0;
+  return {};
+}
+
+// Pieces that the place already holds are neither fetched nor written.
+Result<void> RestoreWindow::drop_equal_pieces() {
+  std::vector<std::size_t> first(files_.size() + 1, 0);
+  for (std::size_t i = 0; i < files_.size(); ++i) first[i + 1] = first[i] + files_[i]->pieces;
+  DRKIT_TRY(run_in_parallel(ctx_, impl_.budget.threads, files_.size(), [&](std::size_t i) {
+    return compare_file(*files_[i], std::span(pieces_).subspan(first[i], files_[i]->pieces));
+  }));
+  std::erase_if(pieces_, [](const Piece& piece) { return piece.length == 0; });
+  return {};
+}
+
+// A kept piece gets length 0.
+Result<void> RestoreWindow::compare_file(File& file, std::span<Piece> pieces) {
+  DRKIT_ASSIGN(Sink * sink, sink_of(file));
+  thread_local base::Buffer present;
+  std::size_t kept = 0;
+  for (Piece& piece : pieces) {
+    DRKIT_TRY(ctx_.check_cancelled());
+    // A part of a chunk has no id of its own to compare with.
+    if (piece.length != piece.chunk_bytes) continue;
+    present.clear();
+    present.resize(piece.length);
+    DRKIT_ASSIGN(const std::size_t got, sink->read_at(ctx_, piece.file_offset, present.writable()));
+    if (got != piece.length || !chunks_->verify(piece.chunk, present.view(), piece.frame.pack)) continue;
+    counters_.bytes_kept += piece.length;
+    piece.length = 0;
+    ++kept;
+  }
+  file.left -= kept;
+  if (kept == file.pieces && file.pieces > 0) {
+    file.left = 1;
+    return piece_done(file);
+  }
+  return {};
+}
+
+std::vector<RestoreWindow::Batch> RestoreWindow::make_batches() const {
+  std::vector<Batch> batches;
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    const repo::FrameRef& frame = pieces_[i].frame;
+    const std::uint64_t end = std::uint64_t{frame.offset} + frame.sealed_bytes;
+    Batch* last = batches.empty() ? nullptr : &batches.back();
+    const bool joins = last != nullptr && last->pack == frame.pack && end - last->begin <= kMaxFetchBytes &&
+                       frame.offset <= last->end + kMaxFetchGap;
+    if (!joins) {
+      batches.push_back({i, i + 1, frame.pack, frame.offset, end});
+      continue;
+    }
+    last->end_piece = i + 1;
+    last->end = std::max(last->end, end);
+  }
+  return batches;
+}
+
+Result<void> RestoreWindow::run_batch(const Batch& batch) {
+  DRKIT_ASSIGN(const Bytes bytes, chunks_->fetch(ctx_, batch.pack, batch.begin, batch.end - batch.begin));
+  thread_local base::Buffer plain;
+  for (std::size_t i = batch.first_piece; i < batch.end_piece;) {
+    DRKIT_TRY(ctx_.check_cancelled());
+    const repo::FrameRef& frame = pieces_[i].frame;
+    std::size_t end = i + 1;
+    while (end < batch.end_piece && pieces_[end].frame == frame) ++end;
+    const auto offset = static_cast<std::size_t>(frame.offset - batch.begin);
+    DRKIT_TRY(chunks_->open_frame(frame, ByteView(bytes).subspan(offset, frame.sealed_bytes), plain));
+    DRKIT_TRY(write_frame(std::span(pieces_).subspan(i, end - i), plain.view()));
+    i = end;
+  }
+  return {};
+}
+
+Result<void> RestoreWindow::write_frame(std::span<const Piece> pieces, ByteView frame) {
+  const format::ChunkId* verified = nullptr;
+  for (const Piece& piece : pieces) {
+    File& file = *files_[piece.file];
+    const ByteView chunk = frame.subspan(piece.chunk_offset, piece.chunk_bytes);
+    if (verified == nullptr || *verified != piece.chunk) {
+      auto match = chunks_->verify(piece.chunk, chunk, piece.frame.pack);
+      if (!match) return Error(std::move(match).error()).with("path", file.entry.path);
+      verified = &piece.chunk;
+    }
+    DRKIT_ASSIGN(Sink * sink, sink_of(file));
+    DRKIT_TRY(sink->write_at(ctx_, piece.file_offset, chunk.subspan(piece.piece_offset, piece.length)));
+    counters_.bytes_written += piece.length;
+    DRKIT_TRY(piece_done(file));
+  }
+  return {};
+}
+
+Result<Sink*> RestoreWindow::sink_of(File& file) {
+  const std::lock_guard lock(file.opening);
+  if (!file.sink) {
+    DRKIT_ASSIGN(file.sink, target_.open(ctx_, file.entry));
+  }
+  return file.sink.get();
+}
+
+// Whoever writes the last piece closes the file.
+Result<void> RestoreWindow::piece_done(File& file) {
+  if (file.pieces > 0 && file.left.fetch_sub(1) != 1) return {};
+  DRKIT_ASSIGN(Sink * sink, sink_of(file));
+  DRKIT_TRY(sink->close(ctx_));
+  file.sink.reset();
+  const std::lock_guard lock(meter_mutex_);
+  meter_.advance(file.entry.path, file.entry.size_bytes, 0);
+  meter_.entry_done(file.entry.path);
+  return {};
+}
+
+}  // namespace drkit::engine

@@ -1,0 +1,88 @@
+// RestoreWindow: a bounded part of a restore, fetched pack by pack and written by several threads.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <drkit/restore.hpp>
+
+#include "engine/progress_meter.hpp"
+#include "repo/chunk_reader.hpp"
+#include "repo/manifest_reader.hpp"
+
+namespace drkit::engine {
+
+/// Counters that several threads add to.
+struct RestoreCounters {
+  std::atomic<std::uint64_t> bytes_written{0};
+  std::atomic<std::uint64_t> bytes_kept{0};
+};
+
+/// Files are collected until full(), then run() writes them: pieces in the order of the packs, frames that lie side by
+/// side fetched together, each frame opened once. Thread-safety: one thread; run() uses others.
+class RestoreWindow {
+ public:
+  RestoreWindow(const Context& ctx, Repository::Impl& impl, std::shared_ptr<repo::ChunkReader> chunks,
+                RestoreTarget& target, bool delta)
+      : ctx_(ctx), impl_(impl), chunks_(std::move(chunks)), target_(target), delta_(delta), meter_(ctx, "restore") {}
+
+  void set_total(std::uint64_t bytes, std::uint64_t items) { meter_.set_total(bytes, items); }
+  Result<void> add(const format::Record& record);
+  bool full() const;
+  /// Writes and closes every file added.
+  Result<void> run();
+  const RestoreCounters& counters() const { return counters_; }
+  void finish() { meter_.finish(0); }
+
+ private:
+  struct File {
+    Entry entry;
+    std::size_t pieces = 0;
+    std::atomic<std::size_t> left{0};
+    std::mutex opening;
+    std::unique_ptr<Sink> sink;
+  };
+  struct Piece {
+    repo::FrameRef frame;
+    std::uint32_t chunk_offset;  ///< of the chunk in the frame
+    std::uint32_t chunk_bytes;
+    std::uint32_t piece_offset;  ///< in the chunk
+    std::uint32_t length;
+    format::ChunkId chunk;
+    std::uint64_t file_offset;
+    std::uint32_t file;
+  };
+  /// Frames of one pack that are fetched with one call.
+  struct Batch {
+    std::size_t first_piece = 0;
+    std::size_t end_piece = 0;
+    std::uint32_t pack = 0;
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+
+  Result<void> drop_equal_pieces();
+  Result<void> compare_file(File& file, std::span<Piece> pieces);
+  std::vector<Batch> make_batches() const;
+  Result<void> run_batch(const Batch& batch);
+  Result<void> write_frame(std::span<const Piece> pieces, ByteView frame);
+  Result<Sink*> sink_of(File& file);
+  Result<void> piece_done(File& file);
+
+  const Context& ctx_;
+  Repository::Impl& impl_;
+  std::shared_ptr<repo::ChunkReader> chunks_;
+  RestoreTarget& target_;
+  const bool delta_;
+  ProgressMeter meter_;
+  std::mutex meter_mutex_;
+  RestoreCounters counters_;
+  std::vector<std::unique_ptr<File>> files_;
+  std::vector<Piece> pieces_;
+  std::size_t large_files_ = 0;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace drkit::engine

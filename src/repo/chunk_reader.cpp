@@ -1,0 +1,119 @@
+#include "repo/chunk_reader.hpp"
+
+#include "crypto/cipher.hpp"
+#include "crypto/sha256.hpp"
+#include "repo/layout.hpp"
+
+namespace drkit::repo {
+namespace {
+
+constexpr std::size_t kCachedFrames = 6;
+
+Error name_pack(Error error, const std::string& key) { return std::move(error).with("key", key); }
+
+}  // namespace
+
+Result<std::shared_ptr<ChunkReader>> ChunkReader::open(const Context& ctx, std::shared_ptr<Repository::Impl> impl) {
+  DRKIT_ASSIGN(std::shared_ptr<Index> index, impl->index(ctx, true));
+  return std::shared_ptr<ChunkReader>(new ChunkReader(std::move(impl), std::move(index)));
+}
+
+Result<Location> ChunkReader::locate(const crypto::ChunkId& id) const {
+  DRKIT_ASSIGN(const std::optional<Location> location, index_->find(id));
+  if (location) return *location;
+  return Error(ErrorCode::corrupt, "chunk is missing: no index object lists it").with("chunk", base::to_hex(id));
+}
+
+std::string ChunkReader::pack_name(std::uint32_t pack) const {
+  const auto ref = index_->pack(pack);
+  return ref ? pack_key(ref->type, ref->name) : "unknown pack";
+}
+
+Result<Bytes> ChunkReader::fetch(const Context& ctx, std::uint32_t pack, std::uint64_t offset, std::uint64_t length) {
+  const std::string key = pack_name(pack);
+  auto bytes = impl_->storage->get(ctx, key, {offset, length});
+  if (!bytes) {
+    if (bytes.error().code() != ErrorCode::not_found && bytes.error().code() != ErrorCode::invalid_argument) return bytes;
+    return name_pack(Error(ErrorCode::corrupt, "a pack is missing or shorter than its index says"), key);
+  }
+  if (bytes->size() != length) return name_pack(format::corrupt("pack", "is shorter than its index says"), key);
+  bytes_fetched_ += length;
+  return bytes;
+}
+
+Result<std::shared_ptr<const Secret>> ChunkReader::content_key(const format::SealedContentKey& sealed) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = keys_.find(sealed.sealed); found != keys_.end()) return found->second;
+  DRKIT_ASSIGN(Secret key, open_content_key(*impl_, sealed));
+  // Locked pages are few: keep what recent packs need.
+  if (keys_.size() >= 64) keys_.clear();
+  return keys_.emplace(sealed.sealed, std::make_shared<const Secret>(std::move(key))).first->second;
+}
+
+Result<void> ChunkReader::open_frame(const FrameRef& frame, ByteView sealed, base::Buffer& plain) {
+  DRKIT_ASSIGN(const PackRef pack, index_->pack(frame.pack));
+  const auto damaged = [&](std::string_view problem) {
+    return name_pack(Error(ErrorCode::corrupt, "frame at offset " + std::to_string(frame.offset) + " " +
+                                                   std::string(problem)),
+                     pack_key(pack.type, pack.name));
+  };
+  auto key = content_key(pack.content_key);
+  if (!key) return name_pack(std::move(key).error(), pack_key(pack.type, pack.name));
+  if (sealed.size() != frame.sealed_bytes || sealed.size() < format::kSealBytes) return damaged("has the wrong length");
+  thread_local base::Buffer encoded;
+  thread_local codec::Decoder decoder;
+  const Bytes associated =
+      format::frame_associated_data(impl_->id, static_cast<std::uint8_t>(frame.codec), frame.plain_bytes);
+  const bool stored = frame.codec == static_cast<std::uint32_t>(codec::CodecId::stored);
+  base::Buffer& opened = stored ? plain : encoded;
+  opened.clear();
+  opened.resize(sealed.size() - format::kSealBytes);
+  if (!crypto::open((*key)->view(), sealed.first(format::kNonceBytes), associated,
+                    sealed.subspan(format::kNonceBytes), opened.writable())) {
+    return damaged("does not open: its bytes are damaged or forged");
+  }
+  if (stored) return plain.size() == frame.plain_bytes ? Result<void>() : damaged("has the wrong plain length");
+  plain.clear();
+  plain.resize(frame.plain_bytes);
+  if (!decoder.decode(static_cast<codec::CodecId>(frame.codec), opened.view(), plain.writable())) {
+    return damaged("does not decode");
+  }
+  return {};
+}
+
+Result<void> ChunkReader::verify(const crypto::ChunkId& id, ByteView bytes, std::uint32_t pack) const {
+  if (crypto::chunk_id(impl_->keys.id_key, crypto::sha256(bytes)) == id) return {};
+  return name_pack(Error(ErrorCode::corrupt, "chunk does not match its id").with("chunk", base::to_hex(id)),
+                   pack_name(pack));
+}
+
+Result<std::shared_ptr<const base::Buffer>> ChunkReader::cached_frame(const Context& ctx, const FrameRef& frame) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto it = frames_.begin(); it != frames_.end(); ++it) {
+      if (it->first != frame) continue;
+      frames_.splice(frames_.begin(), frames_, it);
+      return frames_.front().second;
+    }
+  }
+  DRKIT_ASSIGN(const Bytes sealed, fetch(ctx, frame.pack, frame.offset, frame.sealed_bytes));
+  auto plain = std::make_shared<base::Buffer>();
+  DRKIT_TRY(open_frame(frame, sealed, *plain));
+  const std::lock_guard lock(mutex_);
+  frames_.emplace_front(frame, plain);
+  if (frames_.size() > kCachedFrames) frames_.pop_back();
+  return std::shared_ptr<const base::Buffer>(plain);
+}
+
+Result<Bytes> ChunkReader::read(const Context& ctx, const crypto::ChunkId& id) {
+  DRKIT_ASSIGN(const Location location, locate(id));
+  DRKIT_ASSIGN(const std::shared_ptr<const base::Buffer> frame, cached_frame(ctx, FrameRef::of(location)));
+  if (location.chunk_offset + std::uint64_t{location.plain_bytes} > frame->size()) {
+    return name_pack(format::corrupt("pack", "its directory and its frame disagree"), pack_name(location.pack));
+  }
+  const ByteView chunk = frame->view().subspan(location.chunk_offset, location.plain_bytes);
+  DRKIT_TRY(verify(id, chunk, location.pack));
+  return Bytes(chunk.begin(), chunk.end());
+}
+
+}  // namespace drkit::repo

@@ -1,0 +1,67 @@
+// ChunkReader: the straight line out, from the storage to a verified chunk.
+#pragma once
+
+#include <atomic>
+#include <compare>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "base/buffer.hpp"
+#include "codec/codec.hpp"
+#include "crypto/chunk_id.hpp"
+#include "repo/impl.hpp"
+
+namespace drkit::repo {
+
+/// A frame in a pack.
+struct FrameRef {
+  std::uint32_t pack = 0;
+  std::uint32_t offset = 0;
+  std::uint32_t sealed_bytes = 0;
+  std::uint32_t plain_bytes = 0;
+  std::uint32_t codec = 0;
+  auto operator<=>(const FrameRef&) const = default;
+
+  static FrameRef of(const Location& l) {
+    return {l.pack, l.frame_offset, l.sealed_bytes, l.frame_plain_bytes, l.codec};
+  }
+};
+
+/// Thread-safety: any thread.
+class ChunkReader {
+ public:
+  static Result<std::shared_ptr<ChunkReader>> open(const Context& ctx, std::shared_ptr<Repository::Impl> impl);
+
+  /// Where a chunk is. Errors: corrupt when no index lists it.
+  Result<Location> locate(const crypto::ChunkId& id) const;
+  /// Bytes of a pack.
+  Result<Bytes> fetch(const Context& ctx, std::uint32_t pack, std::uint64_t offset, std::uint64_t length);
+  /// Opens and decodes a frame from its sealed bytes. Errors: corrupt, naming the object.
+  Result<void> open_frame(const FrameRef& frame, ByteView sealed, base::Buffer& plain);
+  /// Whether the bytes are the chunk. Errors: corrupt, naming the object.
+  Result<void> verify(const crypto::ChunkId& id, ByteView bytes, std::uint32_t pack) const;
+
+  /// One chunk, whole and verified. For manifests and single files: keeps the last frames.
+  Result<Bytes> read(const Context& ctx, const crypto::ChunkId& id);
+
+  const Index& index() const { return *index_; }
+  std::string pack_name(std::uint32_t pack) const;
+  std::uint64_t bytes_fetched() const { return bytes_fetched_.load(std::memory_order_relaxed); }
+
+ private:
+  ChunkReader(std::shared_ptr<Repository::Impl> impl, std::shared_ptr<Index> index)
+      : impl_(std::move(impl)), index_(std::move(index)) {}
+  Result<std::shared_ptr<const Secret>> content_key(const format::SealedContentKey& sealed);
+  Result<std::shared_ptr<const base::Buffer>> cached_frame(const Context& ctx, const FrameRef& frame);
+
+  std::shared_ptr<Repository::Impl> impl_;
+  std::shared_ptr<Index> index_;
+  std::atomic<std::uint64_t> bytes_fetched_{0};
+  std::mutex mutex_;
+  std::map<std::array<std::byte, format::kSealedKeyBytes>, std::shared_ptr<const Secret>> keys_;
+  std::list<std::pair<FrameRef, std::shared_ptr<const base::Buffer>>> frames_;  // newest first
+};
+
+}  // namespace drkit::repo

@@ -1,0 +1,70 @@
+// The state behind a Repository handle, and small sealed objects.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include <drkit/repository.hpp>
+
+#include "format/keys.hpp"
+#include "format/pack.hpp"
+#include "repo/budget.hpp"
+#include "repo/index.hpp"
+
+namespace drkit {
+
+/// Thread-safety: const members, and those that lock.
+struct Repository::Impl {
+  StoragePtr storage;
+  format::RepositoryId id{};
+  format::KeySet keys;
+  std::string slot_id;  ///< of the slot that opened it
+  std::string cache_directory;
+  repo::Budget budget;
+
+  /// The index, loaded on first use and kept up to date by later calls with `refresh`.
+  /// Errors: corrupt (names the object), and the storage's.
+  Result<std::shared_ptr<repo::Index>> index(const Context& ctx, bool refresh = false);
+  /// A directory for temporary files of bounded size.
+  std::string spool_directory() const;
+
+ private:
+  std::mutex index_mutex_;
+  std::shared_ptr<repo::Index> index_;
+  std::vector<std::string> index_objects_;  ///< keys already in index_, sorted
+};
+
+}  // namespace drkit
+
+namespace drkit::repo {
+
+/// Gets an object whole and unwraps its envelope; every error names the key.
+Result<Bytes> get_object(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind);
+/// Wraps and puts. Errors: already_exists when if_absent.
+Result<void> put_object(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind,
+                        ByteView payload, bool if_absent = true);
+
+/// Seals with the index key, bound to kind, repository and identity.
+Result<Bytes> seal_shared(const Repository::Impl& impl, format::Kind kind, ByteView identity, ByteView plain);
+Result<Bytes> open_shared(const Repository::Impl& impl, format::Kind kind, ByteView identity, ByteView sealed);
+
+/// A content key for one session, and its form for readers.
+struct ContentKey {
+  Secret key;
+  format::SealedContentKey sealed;
+};
+Result<ContentKey> make_content_key(const Repository::Impl& impl);
+/// Errors: permission_denied for the write role, corrupt.
+Result<Secret> open_content_key(const Repository::Impl& impl, const format::SealedContentKey& sealed);
+
+/// Every key below a prefix, sorted.
+Result<std::vector<std::string>> list_keys(const Context& ctx, Storage& storage, std::string_view prefix);
+
+/// Puts one index object that lists the packs. Returns its size.
+Result<std::uint64_t> put_index(const Context& ctx, Repository::Impl& impl, const format::IndexSegment& segment);
+/// Reads header and directory of a pack that no index lists. Errors: corrupt.
+Result<format::PackInfo> read_pack_info(const Context& ctx, Repository::Impl& impl, const std::string& key,
+                                        std::uint64_t size_bytes);
+
+}  // namespace drkit::repo

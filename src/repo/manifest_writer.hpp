@@ -1,0 +1,44 @@
+// ManifestWriter: records in path order to a tree of nodes, stored as chunks.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "format/manifest.hpp"
+#include "repo/chunk_writer.hpp"
+
+namespace drkit::repo {
+
+struct ManifestRoot {
+  format::ChunkId node{};
+  unsigned level = 0;
+};
+
+/// Where a node ends depends on the paths alone, so snapshots that share entries share nodes. Memory: one node a level.
+class ManifestWriter {
+ public:
+  explicit ManifestWriter(ChunkWriter& chunks) : chunks_(chunks) { format::begin_leaf(leaf_); }
+
+  /// REQUIRES: paths come in entry_path_less order, none twice. Errors: internal otherwise.
+  Result<void> add(const format::Record& record);
+  Result<ManifestRoot> finish();
+  /// Stores one node of extents.
+  Result<format::ChunkId> store_extents(const std::vector<format::Extent>& extents);
+
+ private:
+  Result<format::ChunkId> store(ByteView node);
+  Result<void> close_leaf();
+  Result<void> push(unsigned level, format::NodeRef child);
+  Result<void> close_inner(unsigned level);
+
+  ChunkWriter& chunks_;
+  base::ByteWriter leaf_;
+  std::uint64_t leaf_records_ = 0;
+  std::string leaf_first_;
+  std::string previous_;  ///< within the leaf
+  std::optional<std::string> last_;
+  std::vector<std::vector<format::NodeRef>> levels_;  ///< children of the open inner node of level i + 1
+};
+
+}  // namespace drkit::repo

@@ -1,0 +1,138 @@
+// Small sealed objects: envelopes, shared seals, content keys, index objects.
+#include <algorithm>
+
+#include "crypto/box.hpp"
+#include "crypto/cipher.hpp"
+#include "crypto/random.hpp"
+#include "crypto/sha256.hpp"
+#include "repo/impl.hpp"
+#include "repo/layout.hpp"
+
+namespace drkit::repo {
+namespace {
+
+Error name_object(Error error, std::string_view key) {
+  for (const auto& item : error.context()) {
+    if (item.first == "key") return error;
+  }
+  return std::move(error).with("key", std::string(key));
+}
+
+}  // namespace
+
+Result<Bytes> get_object(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind) {
+  DRKIT_ASSIGN(const Bytes object, storage.get(ctx, key, {}));
+  auto payload = format::unwrap_envelope(kind, object);
+  if (!payload) return name_object(std::move(payload).error(), key);
+  return Bytes(payload->begin(), payload->end());
+}
+
+Result<void> put_object(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind,
+                        ByteView payload, bool if_absent) {
+  return storage.put(ctx, key, format::wrap_envelope(kind, payload), {.if_absent = if_absent});
+}
+
+Result<Bytes> seal_shared(const Repository::Impl& impl, format::Kind kind, ByteView identity, ByteView plain) {
+  return crypto::seal_bytes(impl.keys.index_key.view(), format::associated_data(kind, impl.id, identity), plain,
+                            crypto::system_random());
+}
+
+Result<Bytes> open_shared(const Repository::Impl& impl, format::Kind kind, ByteView identity, ByteView sealed) {
+  return crypto::open_bytes(impl.keys.index_key.view(), format::associated_data(kind, impl.id, identity), sealed);
+}
+
+Result<ContentKey> make_content_key(const Repository::Impl& impl) {
+  ContentKey content;
+  content.key = Secret::zeros(32);
+  crypto::system_random().fill(content.key.writable());
+  const format::DataKey& newest = impl.keys.data_keys.back();
+  DRKIT_ASSIGN(const Bytes box, crypto::seal_box(newest.public_key, content.key.view()));
+  content.sealed.generation = newest.generation;
+  std::copy(box.begin(), box.end(), content.sealed.sealed.begin());
+  return content;
+}
+
+Result<Secret> open_content_key(const Repository::Impl& impl, const format::SealedContentKey& sealed) {
+  if (impl.keys.role != KeyRole::full) {
+    return Error(ErrorCode::permission_denied, "this key may add backups but not read them");
+  }
+  for (const format::DataKey& data_key : impl.keys.data_keys) {
+    if (data_key.generation != sealed.generation) continue;
+    const crypto::KeyPair pair{data_key.public_key, data_key.secret_key.clone()};
+    auto key = crypto::open_box(pair, sealed.sealed);
+    if (!key) return format::corrupt("content key", "does not open with the repository's data key");
+    if (key->size() != 32) return format::corrupt("content key", "has the wrong length");
+    return key;
+  }
+  return format::corrupt("content key", "names an unknown generation " + std::to_string(sealed.generation));
+}
+
+Result<std::vector<std::string>> list_keys(const Context& ctx, Storage& storage, std::string_view prefix) {
+  std::vector<std::string> keys;
+  DRKIT_TRY(storage.list(ctx, prefix, [&](const ObjectInfo& info) {
+    keys.push_back(info.key);
+    return true;
+  }));
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+Result<std::uint64_t> put_index(const Context& ctx, Repository::Impl& impl, const format::IndexSegment& segment) {
+  DRKIT_ASSIGN(const Bytes sealed, seal_shared(impl, format::Kind::index, {}, format::encode_index(segment)));
+  const Bytes object = format::wrap_envelope(format::Kind::index, sealed);
+  DRKIT_TRY(impl.storage->put(ctx, object_key(kIndexPrefix, crypto::sha256(object)), object, {}));
+  return object.size();
+}
+
+Result<format::PackInfo> read_pack_info(const Context& ctx, Repository::Impl& impl, const std::string& key,
+                                        std::uint64_t size_bytes) {
+  const auto damaged = [&](std::string_view problem) { return name_object(format::corrupt("pack", problem), key); };
+  const auto name = base::array_from_hex<32>(object_name(key));
+  if (!name) return damaged("its name is no SHA-256");
+  if (size_bytes < format::kPackHeaderBytes + format::kPackTrailerBytes) return damaged("is too short");
+  DRKIT_ASSIGN(const Bytes header_bytes, impl.storage->get(ctx, key, {0, format::kPackHeaderBytes}));
+  DRKIT_ASSIGN(const Bytes trailer,
+               impl.storage->get(ctx, key, {size_bytes - format::kPackTrailerBytes, format::kPackTrailerBytes}));
+  auto header = format::decode_pack_header(header_bytes);
+  auto length = format::decode_pack_trailer(trailer);
+  if (!header) return name_object(std::move(header).error(), key);
+  if (!length) return name_object(std::move(length).error(), key);
+  if (header->repository != impl.id) return damaged("belongs to another repository");
+  const std::uint64_t rest = size_bytes - format::kPackHeaderBytes - format::kPackTrailerBytes;
+  if (*length > rest) return damaged("its directory is longer than the pack");
+  DRKIT_ASSIGN(const Bytes sealed,
+               impl.storage->get(ctx, key, {size_bytes - format::kPackTrailerBytes - *length, *length}));
+  auto plain = open_shared(impl, format::Kind::pack_directory, header_bytes, sealed);
+  if (!plain) return damaged("its directory does not open");
+  base::ByteReader in(*plain);
+  auto directory = format::decode_directory(in, rest - *length);
+  if (!directory || !in.done()) return damaged("its directory is damaged");
+  return format::PackInfo{*name, size_bytes, header->type, header->content_key, std::move(*directory)};
+}
+
+}  // namespace drkit::repo
+
+namespace drkit {
+
+std::string Repository::Impl::spool_directory() const { return cache_directory.empty() ? "/var/tmp" : cache_directory; }
+
+Result<std::shared_ptr<repo::Index>> Repository::Impl::index(const Context& ctx, bool refresh) {
+  const std::lock_guard lock(index_mutex_);
+  if (index_ && !refresh) return index_;
+  DRKIT_ASSIGN(std::vector<std::string> objects, repo::list_keys(ctx, *storage, repo::kIndexPrefix));
+  const std::shared_ptr<repo::Index> index = index_ ? index_ : std::make_shared<repo::Index>(spool_directory());
+  for (const std::string& key : objects) {
+    if (index_ && std::binary_search(index_objects_.begin(), index_objects_.end(), key)) continue;
+    DRKIT_TRY(ctx.check_cancelled());
+    DRKIT_ASSIGN(const Bytes sealed, repo::get_object(ctx, *storage, key, format::Kind::index));
+    const auto plain = repo::open_shared(*this, format::Kind::index, {}, sealed);
+    auto segment = plain ? format::decode_index(*plain) : Result<format::IndexSegment>(plain.error());
+    if (!segment) return Error(std::move(segment).error()).with("key", key);
+    for (const format::PackInfo& pack : segment->packs) DRKIT_TRY(index->add(pack));
+  }
+  index_ = index;
+  index_objects_ = std::move(objects);
+  return index_;
+}
+
+}  // namespace drkit

@@ -1,0 +1,36 @@
+#include "repo/orphans.hpp"
+
+#include "repo/layout.hpp"
+
+namespace drkit::repo {
+
+Result<void> adopt_orphans(const Context& ctx, Repository::Impl& impl) {
+  DRKIT_ASSIGN(const std::shared_ptr<Index> index, impl.index(ctx, true));
+  std::vector<ObjectInfo> unknown;
+  for (const std::string_view prefix : {kDataPrefix, kMetaPrefix}) {
+    DRKIT_TRY(impl.storage->list(ctx, prefix, [&](const ObjectInfo& info) {
+      const auto name = base::array_from_hex<32>(object_name(info.key));
+      if (name && !index->knows_pack(*name)) unknown.push_back(info);
+      return true;
+    }));
+  }
+  format::IndexSegment segment;
+  for (const ObjectInfo& info : unknown) {
+    DRKIT_TRY(ctx.check_cancelled());
+    auto pack = read_pack_info(ctx, impl, info.key, info.size_bytes);
+    if (!pack && pack.error().code() != ErrorCode::corrupt && pack.error().code() != ErrorCode::not_found) {
+      return std::move(pack).error();
+    }
+    if (!pack) {
+      ctx.write_log(LogLevel::warning, "unlisted pack left alone: " + pack.error().to_string());
+      continue;
+    }
+    segment.packs.push_back(std::move(*pack));
+  }
+  if (segment.packs.empty()) return {};
+  DRKIT_TRY(put_index(ctx, impl, segment));
+  for (const format::PackInfo& pack : segment.packs) DRKIT_TRY(index->add(pack));
+  return {};
+}
+
+}  // namespace drkit::repo

@@ -1,0 +1,150 @@
+// Creating, opening and listing repositories.
+#include <drkit/repository.hpp>
+
+#include <algorithm>
+
+#include "base/posix_file.hpp"
+#include "crypto/random.hpp"
+#include "crypto/sodium.hpp"
+#include "repo/impl.hpp"
+#include "repo/key_slots.hpp"
+#include "repo/keyring.hpp"
+#include "repo/layout.hpp"
+#include "repo/snapshots.hpp"
+
+namespace drkit {
+namespace {
+
+Result<void> require_empty(const Context& ctx, Storage& storage) {
+  const auto config = storage.stat(ctx, repo::kConfigKey);
+  if (config) return Error(ErrorCode::already_exists, "a repository is here already").with("storage", storage.info().name);
+  if (config.error().code() != ErrorCode::not_found) return config.error();
+  std::string other;
+  DRKIT_TRY(storage.list(ctx, "", [&](const ObjectInfo& info) {
+    other = info.key;
+    return false;
+  }));
+  if (other.empty()) return {};
+  return Error(ErrorCode::precondition_failed, "the place is not empty: a repository needs one of its own")
+      .with("storage", storage.info().name)
+      .with("found", other);
+}
+
+Result<format::Config> load_config(const Context& ctx, Storage& storage) {
+  const auto payload = repo::get_object(ctx, storage, repo::kConfigKey, format::Kind::config);
+  if (!payload && payload.error().code() == ErrorCode::not_found) {
+    return Error(ErrorCode::not_found, "no repository here").with("storage", storage.info().name);
+  }
+  DRKIT_TRY(payload);
+  DRKIT_ASSIGN(const format::Config config, format::decode_config(*payload));
+  if (config.features.read != 0 || config.features.write != 0 || config.features.check != 0) {
+    return Error(ErrorCode::version_unsupported, "the repository uses features that this build does not know");
+  }
+  return config;
+}
+
+Result<void> take_options(Repository::Impl& impl, OpenOptions& options) {
+  if (options.memory_bytes < (64ULL << 20)) {
+    return Error(ErrorCode::invalid_argument, "memory budget is below 64 MiB");
+  }
+  impl.budget = repo::Budget::of(options.memory_bytes, options.parallel);
+  if (options.cache_directory.empty()) return {};
+  impl.cache_directory = options.cache_directory + "/" + base::to_hex(impl.id);
+  return base::make_directories(impl.cache_directory);
+}
+
+Result<Repository> make_handle(std::shared_ptr<Repository::Impl> impl, const format::Config& config) {
+  if (repo::keyed_tag(impl->keys.index_key, format::encode_config_body(config)) != config.tag) {
+    return Error(ErrorCode::corrupt, "configuration is forged or damaged").with("key", std::string(repo::kConfigKey));
+  }
+  return Repository(std::move(impl));
+}
+
+bool matches(const Snapshot& snapshot, const SnapshotFilter& filter) {
+  for (const auto& [key, value] : filter.tags) {
+    const auto found = snapshot.tags.find(key);
+    if (found == snapshot.tags.end() || found->second != value) return false;
+  }
+  return filter.source.empty() || filter.source == snapshot.source_name ||
+         filter.source == snapshot.source_kind + ":" + snapshot.source_name || filter.source == snapshot.source_kind;
+}
+
+}  // namespace
+
+Result<Repository> Repository::create(const Context& ctx, StoragePtr storage, CreateOptions options,
+                                      OpenOptions open_options) {
+  if (options.passwords.empty() && options.recipients.empty()) {
+    return Error(ErrorCode::invalid_argument, "a repository needs a password or a recipient");
+  }
+  DRKIT_TRY(crypto::ready());
+  DRKIT_TRY(require_empty(ctx, *storage));
+  auto impl = std::make_shared<Impl>();
+  impl->storage = std::move(storage);
+  crypto::system_random().fill(impl->id);
+  DRKIT_ASSIGN(impl->keys, repo::generate_key_set());
+  DRKIT_TRY(take_options(*impl, open_options));
+  for (const Secret& password : options.passwords) {
+    DRKIT_ASSIGN(const KeySlot slot,
+                 repo::put_password_slot(ctx, *impl, password, KeyRole::full, "", options.password_cost));
+    if (impl->slot_id.empty()) impl->slot_id = slot.id;
+  }
+  for (const std::string& recipient : options.recipients) {
+    DRKIT_TRY(repo::put_recipient_slot(ctx, *impl, recipient, KeyRole::full, ""));
+  }
+  // The configuration comes last: a repository exists from here on.
+  format::Config config;
+  config.repository = impl->id;
+  config.created_ns = ctx.clock->wall_ns();
+  config.tag = repo::keyed_tag(impl->keys.index_key, format::encode_config_body(config));
+  DRKIT_TRY(repo::put_object(ctx, *impl->storage, repo::kConfigKey, format::Kind::config, format::encode_config(config)));
+  return make_handle(std::move(impl), config);
+}
+
+Result<Repository> Repository::open(const Context& ctx, StoragePtr storage, OpenOptions options) {
+  DRKIT_TRY(crypto::ready());
+  DRKIT_ASSIGN(const format::Config config, load_config(ctx, *storage));
+  auto impl = std::make_shared<Impl>();
+  impl->storage = std::move(storage);
+  impl->id = config.repository;
+  DRKIT_TRY(take_options(*impl, options));
+  DRKIT_ASSIGN(repo::OpenedSlot slot, repo::open_any_slot(ctx, *impl, options.credential));
+  impl->keys = std::move(slot.keys);
+  impl->slot_id = std::move(slot.id);
+  return make_handle(std::move(impl), config);
+}
+
+std::string Repository::id() const { return base::to_hex(impl_->id); }
+KeyRole Repository::role() const { return impl_->keys.role; }
+StorageInfo Repository::storage_info() const { return impl_->storage->info(); }
+
+Result<std::vector<Snapshot>> Repository::snapshots(const Context& ctx, const SnapshotFilter& filter) const {
+  DRKIT_ASSIGN(std::vector<repo::LoadedSnapshot> loaded, repo::load_snapshots(ctx, *impl_));
+  std::vector<Snapshot> values;
+  for (repo::LoadedSnapshot& snapshot : loaded) {
+    if (matches(snapshot.value, filter)) values.push_back(std::move(snapshot.value));
+  }
+  return values;
+}
+
+Result<Snapshot> Repository::find_snapshot(const Context& ctx, std::string_view name) const {
+  SnapshotFilter filter;
+  const bool latest = name == "latest" || name.starts_with("latest:");
+  if (latest && name.size() > 7) filter.source = std::string(name.substr(7));
+  if (!latest && name.size() < 4) {
+    return Error(ErrorCode::invalid_argument, "a snapshot is named by 4 or more digits of its id, or latest");
+  }
+  DRKIT_ASSIGN(std::vector<Snapshot> all, snapshots(ctx, filter));
+  if (!latest) std::erase_if(all, [&](const Snapshot& snapshot) { return !snapshot.id.starts_with(name); });
+  if (all.empty()) return Error(ErrorCode::not_found, "no such snapshot").with("snapshot", std::string(name));
+  if (!latest && all.size() > 1) {
+    return Error(ErrorCode::invalid_argument, "several snapshots begin with these digits")
+        .with("snapshot", std::string(name));
+  }
+  return std::move(all.back());
+}
+
+Result<void> Repository::forget(const Context& ctx, const std::string& snapshot_id) {
+  return repo::forget_snapshot(ctx, *impl_, snapshot_id);
+}
+
+}  // namespace drkit

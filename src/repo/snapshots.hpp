@@ -1,0 +1,42 @@
+// Snapshot objects: commit, load, list; leases and tombstones.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <drkit/repository.hpp>
+
+#include "format/snapshot.hpp"
+#include "repo/manifest_writer.hpp"
+
+namespace drkit::repo {
+
+/// A snapshot with what only the library needs.
+struct LoadedSnapshot {
+  Snapshot value;
+  std::vector<format::Predecessor> predecessors;
+  format::Digest object_digest{};
+  std::optional<ManifestRoot> manifest;  ///< full role only
+};
+
+/// Announces a writer. Its id becomes the id of the snapshot.
+struct Lease {
+  format::ObjectId id{};
+};
+Result<Lease> open_lease(const Context& ctx, Repository::Impl& impl, const std::string& host);
+Result<void> close_lease(const Context& ctx, Repository::Impl& impl, const Lease& lease);
+
+/// Commits: the one object whose creation decides. Errors: precondition_failed when the lease was fenced.
+Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl, const Lease& lease,
+                                      const ContentKey& content_key, format::SnapshotPublic public_part,
+                                      const format::SnapshotPrivate& private_part);
+
+/// Nothing when the object is a fence. Errors: not_found, corrupt.
+Result<std::optional<LoadedSnapshot>> load_snapshot(const Context& ctx, Repository::Impl& impl, const std::string& id);
+/// All, oldest first, after checking that none is missing. Errors: corrupt.
+Result<std::vector<LoadedSnapshot>> load_snapshots(const Context& ctx, Repository::Impl& impl);
+
+Result<void> forget_snapshot(const Context& ctx, Repository::Impl& impl, const std::string& id);
+
+}  // namespace drkit::repo

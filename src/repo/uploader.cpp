@@ -1,0 +1,92 @@
+#include "repo/uploader.hpp"
+
+#include "crypto/sha256.hpp"
+#include "repo/layout.hpp"
+
+namespace drkit::repo {
+namespace {
+
+/// An index object lists at most so many chunks: about 2 MiB. A killed run loses at most what the last one lacked, and
+/// even that is found again from the packs' own directories.
+constexpr std::size_t kIndexChunks = 50'000;
+
+}  // namespace
+
+PackUploader::PackUploader(const Context& ctx, std::shared_ptr<Repository::Impl> impl, std::shared_ptr<Index> index)
+    : ctx_(ctx), impl_(std::move(impl)), index_(std::move(index)), thread_([this] { run(); }) {}
+
+PackUploader::~PackUploader() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+Result<void> PackUploader::put(format::PackInfo info, base::Buffer bytes) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return failure_ || queue_.empty(); });
+  if (failure_) return *failure_;
+  queue_.push_back({std::move(info), std::move(bytes)});
+  changed_.notify_all();
+  return {};
+}
+
+std::vector<format::ChunkId> PackUploader::take_durable() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(durable_, {});
+}
+
+Result<void> PackUploader::flush() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return failure_ || (queue_.empty() && !busy_); });
+  if (failure_) return *failure_;
+  return put_index_objects();
+}
+
+void PackUploader::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [&] { return stop_ || (!queue_.empty() && !failure_); });
+    if (stop_) return;
+    Job job = std::move(queue_.front());
+    queue_.pop_front();
+    busy_ = true;
+    changed_.notify_all();
+    lock.unlock();
+    Result<void> result = put_one(job);
+    buffers_.give(std::move(job.bytes));
+    lock.lock();
+    busy_ = false;
+    if (result) {
+      for (const format::FrameEntry& frame : job.info.directory) {
+        for (const format::ChunkSlot& chunk : frame.chunks) durable_.push_back(chunk.id);
+        unindexed_chunks_ += frame.chunks.size();
+      }
+      unindexed_.push_back(std::move(job.info));
+      if (unindexed_chunks_ >= kIndexChunks) result = put_index_objects();
+    }
+    if (!result) failure_ = std::move(result).error();
+    changed_.notify_all();
+  }
+}
+
+Result<void> PackUploader::put_one(Job& job) {
+  job.info.name = crypto::sha256(job.bytes.view());
+  job.info.size_bytes = job.bytes.size();
+  DRKIT_TRY(impl_->storage->put(ctx_, pack_key(job.info.type, job.info.name), job.bytes.view(), {}));
+  bytes_stored_ += job.bytes.size();
+  return index_->add(job.info);
+}
+
+Result<void> PackUploader::put_index_objects() {
+  if (unindexed_.empty()) return {};
+  DRKIT_ASSIGN(const std::uint64_t size, put_index(ctx_, *impl_, {{}, unindexed_}));
+  bytes_stored_ += size;
+  unindexed_.clear();
+  unindexed_chunks_ = 0;
+  return {};
+}
+
+}  // namespace drkit::repo
