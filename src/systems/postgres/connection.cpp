@@ -68,8 +68,10 @@ Result<std::unique_ptr<Connection>> Connection::open(const Context& ctx, const C
                                                      const ConnectionParameters& overrides,
                                                      std::chrono::milliseconds timeout) {
   DRKIT_TRY(ctx.check_cancelled());
-  std::vector<const char*> names{"fallback_application_name"};
-  std::vector<const char*> values{"drkit"};
+  // A peer that vanished is noticed within two minutes unless the caller's string says otherwise: later values win.
+  std::vector<const char*> names{"fallback_application_name", "keepalives_idle", "keepalives_interval",
+                                 "keepalives_count"};
+  std::vector<const char*> values{"drkit", "60", "15", "4"};
   for (const ConnectionParameters* list : {&parameters, &overrides}) {
     for (const auto& [name, value] : *list) {
       names.push_back(name.c_str());
