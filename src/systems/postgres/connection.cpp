@@ -181,7 +181,8 @@ Result<CopyMessage> Connection::next_copy(const Context& ctx) {
     const int size = PQgetCopyData(connection_, &bytes, 1);
     if (size > 0) return CopyMessage{std::unique_ptr<char, CopyDeleter>(bytes), static_cast<std::size_t>(size)};
     if (size == -1) return CopyMessage{};
-    if (size < -1) return with_warnings(error_of_connection(connection_, "the connection to the server was lost", false));
+    if (size < -1)
+      return with_warnings(error_of_connection(connection_, "the connection to the server was lost", false));
     DRKIT_TRY(wait_for_input(ctx));
   }
 }

@@ -35,8 +35,8 @@ bool is_inside(const fs::path& path, const fs::path& folder) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
-// Routes the content of tablespaces to targets of their own. A tablespace's link comes before its content: snapshots are
-// in path order.
+// Routes the content of tablespaces to targets of their own. A tablespace's link comes before its content: snapshots
+// are in path order.
 class PostgresTarget final : public RestoreTarget {
  public:
   PostgresTarget(MakeRestoreTarget make, std::string root, PostgresRestoreOptions options,
@@ -164,7 +164,8 @@ Result<void> PostgresTarget::check_delta_place(const std::string& location, cons
   if (!settings_.delta || !fs::exists(location, error) || fs::is_empty(location, error)) return {};
   const fs::path link = fs::read_symlink(fs::path(root_) / kFolder / oid, error);
   if (!error && link == fs::path(location)) return {};
-  return Error(ErrorCode::precondition_failed, "the location of a tablespace holds files that are not this data directory's")
+  return Error(ErrorCode::precondition_failed,
+               "the location of a tablespace holds files that are not this data directory's")
       .with("oid", oid)
       .with("location", location);
 }

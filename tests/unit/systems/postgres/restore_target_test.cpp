@@ -89,13 +89,13 @@ TEST_CASE("tablespaces go to their new places, by oid, by old location, or below
   REQUIRE((*target)->make(ctx, entry("pg_tblspc/16386", EntryType::symlink, "/old/c")).ok());
   REQUIRE((*target)->open(ctx, entry("PG_VERSION", EntryType::regular)).ok());
   REQUIRE((*target)->finish(ctx).ok());
-  CHECK(journal.lines == std::vector<std::string>{
-                             "/data: begin delta", "/data: make pg_tblspc", "/new/a: begin delta", "/new/a: make ",
-                             "/data: make pg_tblspc/16384 -> /new/a", "/new/a: make PG_15", "/new/a: open PG_15/1",
-                             "/new/b: begin delta", "/new/b: make ", "/data: make pg_tblspc/16385 -> /new/b",
-                             "/all/16386: begin delta", "/all/16386: make ", "/data: make pg_tblspc/16386 -> /all/16386",
-                             "/data: open PG_VERSION", "/new/a: finish", "/new/b: finish", "/all/16386: finish",
-                             "/data: finish"});
+  CHECK(journal.lines ==
+        std::vector<std::string>{"/data: begin delta", "/data: make pg_tblspc", "/new/a: begin delta", "/new/a: make ",
+                                 "/data: make pg_tblspc/16384 -> /new/a", "/new/a: make PG_15", "/new/a: open PG_15/1",
+                                 "/new/b: begin delta", "/new/b: make ", "/data: make pg_tblspc/16385 -> /new/b",
+                                 "/all/16386: begin delta", "/all/16386: make ",
+                                 "/data: make pg_tblspc/16386 -> /all/16386", "/data: open PG_VERSION",
+                                 "/new/a: finish", "/new/b: finish", "/all/16386: finish", "/data: finish"});
 }
 
 TEST_CASE("without a new place the old one is used, and must be free") {
