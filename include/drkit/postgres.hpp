@@ -38,12 +38,12 @@ struct PostgresOptions {
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);
 };
 
-/// A source that streams a running cluster, server versions 15 to 18. conninfo is a libpq connection string or URI; what it
-/// leaves open libpq takes from its own variables and files. The role needs REPLICATION.
+/// A source that streams a running cluster, server versions 15 to 18. conninfo is a libpq connection string or URI;
+/// what it leaves open libpq takes from its own variables and files. The role needs REPLICATION.
 ///
-/// Entries: the data directory as the server sends it, the content of tablespaces below pg_tblspc/OID (whose own entry is
-/// the symlink), then "" (the root) and, last, backup_manifest, whose size is known only after it was read.
-/// Receipt: start_lsn, end_lsn, timeline, end_timeline, system_id, server_version, server_version_num, major_version,
+/// Entries: the data directory as the server sends it, the content of tablespaces below pg_tblspc/OID (whose own entry
+/// is the symlink), then "" (the root) and, last, backup_manifest, whose size is known only after it was read. Receipt:
+/// start_lsn, end_lsn, timeline, end_timeline, system_id, server_version, server_version_num, major_version,
 /// wal_segment_bytes, backup_from, checkpoint_lsn, start_time, label, tablespaces ("OID=location" lines).
 /// Errors: invalid_argument, unsupported (mode=local, server older than 15), version_unsupported (newer than 18) and,
 ///   from the calls of the source, unauthenticated, permission_denied, unavailable, timeout, cancelled, corrupt, io.
@@ -70,7 +70,7 @@ struct PostgresBootOptions {
 };
 
 struct PostgresBootCheck {
-  std::string name;  ///< "start", "amcheck", "dump", "query", "stop"
+  std::string name;     ///< "start", "amcheck", "dump", "query", "stop"
   std::string subject;  ///< database or statement
   bool ok = false;
   double seconds = 0;
@@ -111,9 +111,9 @@ struct PostgresRestoreOptions {
 /// Makes a target for a tree at an absolute path: the filesystem's factory.
 using MakeRestoreTarget = std::function<Result<std::unique_ptr<RestoreTarget>>(std::string root)>;
 
-/// A target for a data directory at root: the content of each tablespace goes to its (new) location, which must be empty
-/// unless delta, and the link in pg_tblspc points there. Without a new location the old one is used.
-/// Errors: invalid_argument (a location that is relative or inside root), precondition_failed from begin when a server
+/// A target for a data directory at root: the content of each tablespace goes to its (new) location, which must be
+/// empty unless delta, and the link in pg_tblspc points there. Without a new location the old one is used. Errors:
+/// invalid_argument (a location that is relative or inside root), precondition_failed from begin when a server
 ///   runs in root, and those of the targets made.
 DRKIT_API Result<std::unique_ptr<RestoreTarget>> make_postgres_target(MakeRestoreTarget make, std::string root,
                                                                       PostgresRestoreOptions options = {});

@@ -33,7 +33,8 @@ std::string fill(const Server& server, const TemporaryFolder& folder) {
   fs::create_directory(space);
   give_to_server_account(space);
   sql(server.conninfo(), "CREATE DATABASE second");
-  sql(server.conninfo(), "CREATE TABLE big AS SELECT i, repeat(md5(i::text), 5) AS t FROM generate_series(1, 100000) i");
+  sql(server.conninfo(),
+      "CREATE TABLE big AS SELECT i, repeat(md5(i::text), 5) AS t FROM generate_series(1, 100000) i");
   sql(server.conninfo(), "CREATE INDEX ON big (i)");
   sql(server.conninfo(), "CREATE TABLESPACE space LOCATION '" + space.string() + "'");
   sql(server.conninfo("second"), "CREATE TABLE spaced TABLESPACE space AS SELECT i FROM generate_series(1, 20000) i");
@@ -184,8 +185,8 @@ TEST_CASE("a boot that cannot begin says why") {
     const auto report = boot_postgres(ctx, data, {});
     REQUIRE_FALSE(report.ok());
     CHECK(report.error().code() == ErrorCode::precondition_failed);
-    CHECK(report.error().message() == "a PostgreSQL server with pid " + std::to_string(postmaster_pid(server.data())) +
-                                          " is running in " + data);
+    CHECK(report.error().message() ==
+          "a PostgreSQL server with pid " + std::to_string(postmaster_pid(server.data())) + " is running in " + data);
   }
   SUBCASE("nothing is there") {
     CHECK(boot_postgres(ctx, folder.path().string(), {}).error().code() == ErrorCode::not_found);

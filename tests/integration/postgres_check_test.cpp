@@ -129,7 +129,8 @@ TEST_CASE("pages are judged as pg_checksums judges them") {
     }
     return bad;
   };
-  const std::string judge = "/usr/lib/postgresql/15/bin/pg_checksums --check -D '" + server.data().string() + "' > /dev/null 2>&1";
+  const std::string judge =
+      "/usr/lib/postgresql/15/bin/pg_checksums --check -D '" + server.data().string() + "' > /dev/null 2>&1";
   CHECK(bad_pages() == 0);
   CHECK_NOTHROW(shell(judge));
   for (const std::streamoff at : {8192 + 9, 2 * 8192 + 20, 5 * 8192 + 8191}) flip(server.data() / big, at);

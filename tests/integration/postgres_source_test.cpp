@@ -133,9 +133,7 @@ TEST_CASE("a refused login is unauthenticated and shows no password") {
     REQUIRE_FALSE(begun.ok());
     CHECK(begun.error().code() == ErrorCode::unauthenticated);
   }
-  SUBCASE("the right one") {
-    CHECK(source_of(server.conninfo_tcp() + " password=drkit-test")->begin(ctx).ok());
-  }
+  SUBCASE("the right one") { CHECK(source_of(server.conninfo_tcp() + " password=drkit-test")->begin(ctx).ok()); }
   SUBCASE("a role without the right to replicate") {
     sql(server.conninfo(), "CREATE ROLE plain LOGIN");
     const auto begun = source_of(server.conninfo() + " user=plain")->begin(ctx);

@@ -23,9 +23,7 @@ std::string quoted(const std::string& text) {
   return result + "'";
 }
 
-std::string script(int major) {
-  return quoted(servers_folder() + (major == 15 ? "/postgres.sh" : "/postgres_npm.sh"));
-}
+std::string script(int major) { return quoted(servers_folder() + (major == 15 ? "/postgres.sh" : "/postgres_npm.sh")); }
 
 std::string first_line(const fs::path& path) {
   std::string text = read_file(path);
@@ -188,7 +186,8 @@ Result<std::unique_ptr<RestoreTarget>> make_plain_target(std::string root) {
 
 Result<void> restore(const Context& ctx, const Saved& saved, RestoreTarget& target) {
   std::vector<Entry> entries = saved.entries;
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return entry_path_less(a.path, b.path); });
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return entry_path_less(a.path, b.path); });
   DRKIT_TRY(target.begin(ctx, {}));
   for (const Entry& entry : entries) {
     if (entry.type != EntryType::regular) {

@@ -26,8 +26,11 @@ pg_create() {
   printf '%s' "$lib" >"$dir/lib"
   printf 'drkit-test\n' >"$dir/password"
   if [ "$(id -u)" = 0 ]; then chown "$pg_owner" "$dir" "$dir/password"; fi
-  pg_program "$dir" initdb -D "$dir/data" -U drkit -A scram-sha-256 --pwfile="$dir/password" \
-    -E UTF8 --locale=C --no-sync -k ${DRKIT_INITDB_ARGS:-} >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; return 1; }
+  if ! pg_program "$dir" initdb -D "$dir/data" -U drkit -A scram-sha-256 --pwfile="$dir/password" \
+    -E UTF8 --locale=C --no-sync -k >"$dir/initdb.log" 2>&1; then
+    cat "$dir/initdb.log" >&2
+    return 1
+  fi
   local port
   port=$(free_port)
   cat >>"$dir/data/postgresql.conf" <<CONF
@@ -55,7 +58,10 @@ HBA
 
 pg_start() {
   local dir=$1
-  pg_program "$dir" pg_ctl -D "$dir/data" -l "$dir/server.log" -w -t 60 -s start || { tail -20 "$dir/server.log" >&2; return 1; }
+  if ! pg_program "$dir" pg_ctl -D "$dir/data" -l "$dir/server.log" -w -t 60 -s start; then
+    tail -20 "$dir/server.log" >&2
+    return 1
+  fi
 }
 
 # pg_stop DIR [fast|immediate]; a cluster that does not run is fine.

@@ -22,9 +22,7 @@ std::uint64_t number(const std::string& text) {
   return value;
 }
 
-Error protocol_error(std::string message) {
-  return Error(ErrorCode::io, std::move(message));
-}
+Error protocol_error(std::string message) { return Error(ErrorCode::io, std::move(message)); }
 
 Result<ResultPtr> expect(Connection& connection, const Context& ctx, ExecStatusType status) {
   DRKIT_ASSIGN(ResultPtr result, connection.next_result(ctx));

@@ -189,7 +189,8 @@ void Boot::stop(BootServer& server) {
 // Written by every start; the tree shall look as it did.
 class OptionsFile {
  public:
-  explicit OptionsFile(const std::string& data_dir) : path_(data_dir + "/postmaster.opts"), existed_(fs::exists(path_)) {}
+  explicit OptionsFile(const std::string& data_dir)
+      : path_(data_dir + "/postmaster.opts"), existed_(fs::exists(path_)) {}
   ~OptionsFile() {
     if (!existed_) ::unlink(path_.c_str());
   }

@@ -32,7 +32,8 @@ Result<PostgresBootCheck> timed(std::string name, std::string subject, const std
 // Names of relations as SQL text, safe to be used in another statement.
 constexpr const char* kTablesSql =
     "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = "
-    "c.relnamespace WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND (c.relkind = 'r' OR c.relispopulated) "
+    "c.relnamespace WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND (c.relkind = 'r' OR "
+    "c.relispopulated) "
     "ORDER BY 1";
 
 // Damage in one row each: the relation and what is wrong with it.
@@ -40,7 +41,8 @@ constexpr const char* kHeapSql =
     "SELECT c.oid::regclass || ': block ' || coalesce(v.blkno::text, '?') || ': ' || v.msg FROM pg_class c, LATERAL "
     "verify_heapam(c.oid) v WHERE c.relkind IN ('r', 'm', 't') AND c.relpersistence = 'p' LIMIT 20";
 constexpr const char* kIndexSql =
-    "SELECT count(bt_index_check(c.oid)) FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_am a ON a.oid = "
+    "SELECT count(bt_index_check(c.oid)) FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_am a ON a.oid "
+    "= "
     "c.relam WHERE a.amname = 'btree' AND c.relkind = 'i' AND c.relpersistence = 'p' AND i.indisvalid AND i.indisready";
 
 std::string rows_as_text(const ResultPtr& result) {
@@ -63,11 +65,17 @@ bool says_false(const ResultPtr& result) {
 }  // namespace
 
 Result<std::unique_ptr<Connection>> BootSession::connect(const Context& ctx, const std::string& database) const {
-  const ConnectionParameters parameters{
-      {"host", place_.scratch}, {"port", std::to_string(kBootPort)}, {"user", user_}, {"dbname", database},
-      // Settings of roles and databases must not bend the checks.
-      {"options", "-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_read_only=off -c search_path=pg_catalog,public"},
-      {"sslmode", "disable"}, {"gssencmode", "disable"}, {"passfile", place_.scratch + "/no-passwords"}};
+  const ConnectionParameters parameters{{"host", place_.scratch},
+                                        {"port", std::to_string(kBootPort)},
+                                        {"user", user_},
+                                        {"dbname", database},
+                                        // Settings of roles and databases must not bend the checks.
+                                        {"options",
+                                         "-c statement_timeout=0 -c lock_timeout=0 -c "
+                                         "default_transaction_read_only=off -c search_path=pg_catalog,public"},
+                                        {"sslmode", "disable"},
+                                        {"gssencmode", "disable"},
+                                        {"passfile", place_.scratch + "/no-passwords"}};
   return Connection::open(ctx, parameters, {}, std::chrono::seconds(30));
 }
 
@@ -133,7 +141,8 @@ Result<void> BootSession::amcheck_by_sql(const Context& ctx, const std::string& 
     if (result == nullptr) break;
   }
   DRKIT_ASSIGN(const ResultPtr damage, connection->query(ctx, kHeapSql));
-  if (PQntuples(damage.get()) > 0) return Error(ErrorCode::corrupt, "tables are damaged").with("rows", rows_as_text(damage));
+  if (PQntuples(damage.get()) > 0)
+    return Error(ErrorCode::corrupt, "tables are damaged").with("rows", rows_as_text(damage));
   DRKIT_TRY(connection->query(ctx, kIndexSql));
   return {};
 }

@@ -26,8 +26,8 @@ Result<Programs> find_programs(const PostgresBootOptions& options, int major_ver
   const std::string major = std::to_string(major_version);
   programs.bin_dir = options.bin_dir.empty() ? "/usr/lib/postgresql/" + major + "/bin" : options.bin_dir;
   if (!programs.has("postgres")) {
-    return Error(ErrorCode::unsupported, "no server program of PostgreSQL " + major + " found: looked for " +
-                                             programs.path("postgres"));
+    return Error(ErrorCode::unsupported,
+                 "no server program of PostgreSQL " + major + " found: looked for " + programs.path("postgres"));
   }
   programs.environment = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"LC_ALL", "C"}, {"PGPASSFILE", "/dev/null/none"}};
   for (const auto& [name, value] : options.environment) programs.environment[name] = value;

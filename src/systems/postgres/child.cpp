@@ -110,7 +110,8 @@ Result<Child> Child::start(const ChildCommand& command) {
   const Descriptor input(::open(input_path, O_RDONLY | O_CLOEXEC));
   const Descriptor nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
   const Descriptor log(::open(command.output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (input.get() < 0 || nowhere.get() < 0 || log.get() < 0) return os_error("cannot open the files of a child process", errno);
+  if (input.get() < 0 || nowhere.get() < 0 || log.get() < 0)
+    return os_error("cannot open the files of a child process", errno);
   prepared.input = input.get();
   prepared.output = command.discard_stdout ? nowhere.get() : log.get();
   prepared.error = log.get();

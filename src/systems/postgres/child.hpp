@@ -28,11 +28,11 @@ Result<Account> owner_of(const std::string& path);
 struct ChildCommand {
   std::vector<std::string> arguments;  ///< the first is the program, an absolute path
   std::map<std::string, std::string> environment;
-  std::string output;                  ///< file for standard error
-  bool discard_stdout = false;         ///< standard output goes to nowhere instead of to the file
-  std::optional<Account> account;      ///< used only when this process is root
-  std::string input;                   ///< file for standard input; "" is nothing
-  int parent_death_signal = SIGKILL;   ///< sent when this process dies
+  std::string output;                 ///< file for standard error
+  bool discard_stdout = false;        ///< standard output goes to nowhere instead of to the file
+  std::optional<Account> account;     ///< used only when this process is root
+  std::string input;                  ///< file for standard input; "" is nothing
+  int parent_death_signal = SIGKILL;  ///< sent when this process dies
 };
 
 /// Thread-safety: one thread at a time; the thread that starts a child must outlive it.

@@ -79,8 +79,7 @@ void ClusterCheck::compare(Expected& expected) {
   expected.seen = true;
   const ManifestFile& file = expected.file;
   if (file.size_bytes != size_) {
-    add(Severity::error, "file_size",
-        std::to_string(size_) + " bytes instead of " + std::to_string(file.size_bytes));
+    add(Severity::error, "file_size", std::to_string(size_) + " bytes instead of " + std::to_string(file.size_bytes));
     return;
   }
   if (file.algorithm.empty()) return;
@@ -98,11 +97,10 @@ void ClusterCheck::end_pages() {
   torn_ += pages_->torn_pages();
   for (const BadPage& page : pages_->bad()) {
     const std::string block = "block " + std::to_string(page.block);
-    add(page_findings_,
-        {Severity::error, "page_checksum", path_,
-         page.computed == 0 ? block + " claims to be new but is not empty"
-                            : block + " has checksum " + std::to_string(page.stored) + " instead of " +
-                                  std::to_string(page.computed)});
+    add(page_findings_, {Severity::error, "page_checksum", path_,
+                         page.computed == 0 ? block + " claims to be new but is not empty"
+                                            : block + " has checksum " + std::to_string(page.stored) + " instead of " +
+                                                  std::to_string(page.computed)});
   }
   if (pages_->bad_pages() > pages_->bad().size()) {
     add(page_findings_, {Severity::error, "page_checksum", path_,
@@ -137,7 +135,8 @@ Findings ClusterCheck::finish() {
   check_control(findings);
   const bool has_control = control_ && control_->ok();
   const bool checkable = has_control && control_->value().checksum_version != 0 &&
-                         control_->value().block_bytes == kPageBytes && control_->value().segment_pages == kPagesPerSegment;
+                         control_->value().block_bytes == kPageBytes &&
+                         control_->value().segment_pages == kPagesPerSegment;
   if (checkable) {
     for (Finding& finding : page_findings_) add(findings, std::move(finding));
   } else {

@@ -1,4 +1,5 @@
-// Looks at the files of a backed-up cluster, wherever they are: against the backup manifest, page by page, WAL included.
+// Looks at the files of a backed-up cluster, wherever they are: against the backup manifest, page by page, WAL
+// included.
 #pragma once
 
 #include <map>

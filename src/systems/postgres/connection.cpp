@@ -68,8 +68,10 @@ Result<std::unique_ptr<Connection>> Connection::open(const Context& ctx, const C
                                                      const ConnectionParameters& overrides,
                                                      std::chrono::milliseconds timeout) {
   DRKIT_TRY(ctx.check_cancelled());
-  std::vector<const char*> names{"fallback_application_name"};
-  std::vector<const char*> values{"drkit"};
+  // A peer that vanished is noticed within two minutes unless the caller's string says otherwise: later values win.
+  std::vector<const char*> names{"fallback_application_name", "keepalives_idle", "keepalives_interval",
+                                 "keepalives_count"};
+  std::vector<const char*> values{"drkit", "60", "15", "4"};
   for (const ConnectionParameters* list : {&parameters, &overrides}) {
     for (const auto& [name, value] : *list) {
       names.push_back(name.c_str());
@@ -179,7 +181,8 @@ Result<CopyMessage> Connection::next_copy(const Context& ctx) {
     const int size = PQgetCopyData(connection_, &bytes, 1);
     if (size > 0) return CopyMessage{std::unique_ptr<char, CopyDeleter>(bytes), static_cast<std::size_t>(size)};
     if (size == -1) return CopyMessage{};
-    if (size < -1) return with_warnings(error_of_connection(connection_, "the connection to the server was lost", false));
+    if (size < -1)
+      return with_warnings(error_of_connection(connection_, "the connection to the server was lost", false));
     DRKIT_TRY(wait_for_input(ctx));
   }
 }

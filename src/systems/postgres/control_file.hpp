@@ -19,9 +19,9 @@ struct ControlFile {
   Lsn redo = 0;
   TimelineId timeline = 0;
   std::uint32_t block_bytes = 0;
-  std::uint32_t segment_pages = 0;       ///< pages of one file of a relation
+  std::uint32_t segment_pages = 0;  ///< pages of one file of a relation
   std::uint64_t wal_segment_bytes = 0;
-  std::uint32_t checksum_version = 0;    ///< 0: pages carry no checksums
+  std::uint32_t checksum_version = 0;  ///< 0: pages carry no checksums
 };
 
 /// Errors: corrupt (short, wrong CRC), version_unsupported (a layout other than those of servers 13 to 18).

@@ -19,7 +19,7 @@ inline constexpr std::uint32_t kPagesPerSegment = 131072;  ///< of builds with t
 std::uint16_t page_checksum(const std::byte* page, std::uint32_t block);
 
 struct BadPage {
-  std::uint32_t block = 0;     ///< counted from the relation's start, as PostgreSQL's messages do
+  std::uint32_t block = 0;  ///< counted from the relation's start, as PostgreSQL's messages do
   std::uint16_t stored = 0;
   std::uint16_t computed = 0;  ///< 0: the page pretends to be new but is not empty
   bool operator==(const BadPage&) const = default;

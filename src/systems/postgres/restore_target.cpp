@@ -35,8 +35,8 @@ bool is_inside(const fs::path& path, const fs::path& folder) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
-// Routes the content of tablespaces to targets of their own. A tablespace's link comes before its content: snapshots are
-// in path order.
+// Routes the content of tablespaces to targets of their own. A tablespace's link comes before its content: snapshots
+// are in path order.
 class PostgresTarget final : public RestoreTarget {
  public:
   PostgresTarget(MakeRestoreTarget make, std::string root, PostgresRestoreOptions options,
@@ -60,6 +60,7 @@ class PostgresTarget final : public RestoreTarget {
  private:
   Result<void> make_tablespace(const Context& ctx, const Entry& link, const std::string& oid);
   Result<std::string> location_of(const Entry& link, const std::string& oid) const;
+  Result<void> check_delta_place(const std::string& location, const std::string& oid) const;
   RestoreTarget* target_of(const std::string& oid);
 
   MakeRestoreTarget make_;
@@ -114,6 +115,7 @@ Result<void> PostgresTarget::make_tablespace(const Context& ctx, const Entry& li
     }
     locations_.push_back(location);
   }
+  DRKIT_TRY(check_delta_place(location, oid));
   DRKIT_ASSIGN(auto target, make_(location));
   DRKIT_TRY(target->begin(ctx, settings_));
   // The folder itself has the attributes that the server wants and no entry of its own in a backup.
@@ -153,6 +155,19 @@ Result<std::string> PostgresTarget::location_of(const Entry& link, const std::st
         .with("location", location);
   }
   return location;
+}
+
+// A delta restore writes over what it finds. What it finds in a tablespace is this data directory's own only when its
+// link says so; otherwise it may be that of a live cluster, which leaves no sign of its process there.
+Result<void> PostgresTarget::check_delta_place(const std::string& location, const std::string& oid) const {
+  std::error_code error;
+  if (!settings_.delta || !fs::exists(location, error) || fs::is_empty(location, error)) return {};
+  const fs::path link = fs::read_symlink(fs::path(root_) / kFolder / oid, error);
+  if (!error && link == fs::path(location)) return {};
+  return Error(ErrorCode::precondition_failed,
+               "the location of a tablespace holds files that are not this data directory's")
+      .with("oid", oid)
+      .with("location", location);
 }
 
 RestoreTarget* PostgresTarget::target_of(const std::string& oid) {

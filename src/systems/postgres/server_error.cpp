@@ -37,8 +37,8 @@ constexpr std::array<Rule, 19> kRules{{
 Retry retry_of(ErrorCode code) { return code == ErrorCode::unavailable ? Retry::yes : Retry::no; }
 
 bool is_sqlstate(std::string_view text) {
-  return text.size() == 5 && std::all_of(text.begin(), text.end(),
-                                         [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
+  return text.size() == 5 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
 }
 
 // With verbose messages libpq writes "... FATAL:  28P01: text": the only place where a refused login shows its code.

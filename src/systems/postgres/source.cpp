@@ -187,7 +187,8 @@ Result<std::unique_ptr<Stream>> PostgresSource::next(const Context& ctx) {
   DRKIT_ASSIGN(const TarEvent event, next_event(ctx));
   if (event.kind == TarEvent::Kind::entry) {
     Entry member = tar_->entry();
-    member.path = member.path.empty() ? prefix_.substr(0, prefix_.empty() ? 0 : prefix_.size() - 1) : prefix_ + member.path;
+    member.path =
+        member.path.empty() ? prefix_.substr(0, prefix_.empty() ? 0 : prefix_.size() - 1) : prefix_ + member.path;
     remember(member);
     return stream_of(std::move(member));
   }

@@ -39,11 +39,12 @@ void check_range(const std::map<std::string, std::uint64_t>& files, const WalRan
     const std::string name = wal_file_name({range.timeline, number}, segment_bytes);
     const auto file = files.find(name);
     if (file == files.end()) {
-      findings.push_back({Severity::error, "wal_missing", "pg_wal/" + name, "a WAL segment that recovery needs is missing"});
+      findings.push_back(
+          {Severity::error, "wal_missing", "pg_wal/" + name, "a WAL segment that recovery needs is missing"});
     } else if (file->second != segment_bytes) {
-      findings.push_back({Severity::error, "wal_size", "pg_wal/" + name,
-                          "a WAL segment has " + std::to_string(file->second) + " bytes instead of " +
-                              std::to_string(segment_bytes)});
+      findings.push_back(
+          {Severity::error, "wal_size", "pg_wal/" + name,
+           "a WAL segment has " + std::to_string(file->second) + " bytes instead of " + std::to_string(segment_bytes)});
     }
   }
   const std::string history = history_file_name(range.timeline);
@@ -61,7 +62,8 @@ Result<Lsn> parse_lsn(std::string_view text) {
     const auto high = parse_hex(text.substr(0, slash)), low = parse_hex(text.substr(slash + 1));
     if (high && low) return Lsn{*high} << 32 | *low;
   }
-  return Error(ErrorCode::corrupt, "malformed position in the write-ahead log").with("text", std::string(text.substr(0, 40)));
+  return Error(ErrorCode::corrupt, "malformed position in the write-ahead log")
+      .with("text", std::string(text.substr(0, 40)));
 }
 
 std::string format_lsn(Lsn lsn) {
@@ -81,7 +83,8 @@ std::string wal_file_name(WalSegment segment, std::uint64_t segment_bytes) {
 
 std::optional<WalSegment> parse_wal_file_name(std::string_view name, std::uint64_t segment_bytes) {
   if (name.size() != 24 || !std::all_of(name.begin(), name.end(), is_name_digit)) return std::nullopt;
-  const auto timeline = parse_hex(name.substr(0, 8)), high = parse_hex(name.substr(8, 8)), low = parse_hex(name.substr(16));
+  const auto timeline = parse_hex(name.substr(0, 8)), high = parse_hex(name.substr(8, 8)),
+             low = parse_hex(name.substr(16));
   const std::uint64_t per_half = segments_per_half(segment_bytes);
   if (!timeline || *timeline == 0 || !high || !low || *low >= per_half) return std::nullopt;
   return WalSegment{*timeline, *high * per_half + *low};

@@ -15,14 +15,15 @@ std::string sealed(const std::string& body) {
   return body + "\"Manifest-Checksum\": \"" + to_hex(hash.finish()) + "\"}\n";
 }
 
-std::string manifest(const std::string& version, const std::string& files,
-                     const std::string& ranges = R"({ "Timeline": 1, "Start-LSN": "0/2000028", "End-LSN": "0/2000100" })") {
-  return sealed("{ \"PostgreSQL-Backup-Manifest-Version\": " + version + ",\n\"Files\": [\n" + files + "\n],\n\"WAL-Ranges\": [\n" +
-                ranges + "\n],\n");
+std::string manifest(
+    const std::string& version, const std::string& files,
+    const std::string& ranges = R"({ "Timeline": 1, "Start-LSN": "0/2000028", "End-LSN": "0/2000100" })") {
+  return sealed("{ \"PostgreSQL-Backup-Manifest-Version\": " + version + ",\n\"Files\": [\n" + files +
+                "\n],\n\"WAL-Ranges\": [\n" + ranges + "\n],\n");
 }
 
-const std::string kFile =
-    R"({ "Path": "PG_VERSION", "Size": 3, "Last-Modified": "2026-01-01 00:00:00 GMT", "Checksum-Algorithm": "CRC32C", "Checksum": "d6d1e0a1" })";
+const std::string kFile = R"({ "Path": "PG_VERSION", "Size": 3, "Last-Modified": "2026-01-01 00:00:00 GMT", )"
+                          R"("Checksum-Algorithm": "CRC32C", "Checksum": "d6d1e0a1" })";
 
 Result<std::vector<ManifestFile>> files_of(const std::string& text) {
   std::vector<ManifestFile> files;
@@ -59,14 +60,14 @@ TEST_CASE("version 2 names the system") {
 TEST_CASE("newer versions, wrong shapes and traps are refused") {
   CHECK(files_of(manifest("3", kFile)).error().code() == ErrorCode::version_unsupported);
   const std::string path = R"("Size": 1 })";
-  for (const std::string& bad : {
-           std::string("[1]"), std::string("null"), std::string("{ \"Path\": \"a\" }"), "{ " + path,
-           "{ \"Path\": \"../a\", " + path, "{ \"Path\": \"/a\", " + path, "{ \"Path\": \"\", " + path,
-           "{ \"Path\": \"a\", \"Encoded-Path\": \"61\", " + path, "{ \"Encoded-Path\": \"6\", " + path,
-           "{ \"Encoded-Path\": \"00\", " + path, "{ \"Path\": \"a\", \"Checksum\": \"00\", " + path,
-           std::string("{ \"Path\": \"a\", \"Size\": -1 }"), std::string("{ \"Path\": \"a\", \"Size\": 1e3 }"),
-           std::string("{ \"Path\": \"a\", \"Size\": 99999999999999999999999 }"), std::string("{ \"Path\": {} }"),
-           std::string(100000, '['), std::string("{ \"Path\": \"\xff\", \"Size\": 1 }")}) {
+  for (const std::string& bad :
+       {std::string("[1]"), std::string("null"), std::string("{ \"Path\": \"a\" }"), "{ " + path,
+        "{ \"Path\": \"../a\", " + path, "{ \"Path\": \"/a\", " + path, "{ \"Path\": \"\", " + path,
+        "{ \"Path\": \"a\", \"Encoded-Path\": \"61\", " + path, "{ \"Encoded-Path\": \"6\", " + path,
+        "{ \"Encoded-Path\": \"00\", " + path, "{ \"Path\": \"a\", \"Checksum\": \"00\", " + path,
+        std::string("{ \"Path\": \"a\", \"Size\": -1 }"), std::string("{ \"Path\": \"a\", \"Size\": 1e3 }"),
+        std::string("{ \"Path\": \"a\", \"Size\": 99999999999999999999999 }"), std::string("{ \"Path\": {} }"),
+        std::string(100000, '['), std::string("{ \"Path\": \"\xff\", \"Size\": 1 }")}) {
     const auto files = files_of(manifest("1", bad));
     REQUIRE_FALSE(files.ok());
     CHECK(files.error().code() == ErrorCode::corrupt);
@@ -90,9 +91,8 @@ TEST_CASE("a changed manifest is refused before it is read") {
 }
 
 TEST_CASE("the visitor's error ends the reading and comes back unchanged") {
-  const auto facts = read_backup_manifest(manifest("1", kFile), [](const ManifestFile&) {
-    return Result<void>(Error(ErrorCode::cancelled, "enough"));
-  });
+  const auto facts = read_backup_manifest(
+      manifest("1", kFile), [](const ManifestFile&) { return Result<void>(Error(ErrorCode::cancelled, "enough")); });
   CHECK(facts.error().code() == ErrorCode::cancelled);
 }
 

@@ -37,9 +37,10 @@ TEST_CASE("CRC-32C gives the known value, by instruction and by table, in pieces
   for (char& c : text) c = static_cast<char>(random());
   const std::uint32_t whole = crc32c_portable(0xFFFFFFFF, as_bytes(text));
   if (crc32c_has_instruction()) CHECK(crc32c_instruction(0xFFFFFFFF, as_bytes(text)) == whole);
-  for (const std::size_t step : {1, 3, 8, 1000}) {
+  for (const std::size_t step : {1U, 3U, 8U, 1000U}) {
     Crc32c pieces;
-    for (std::size_t at = 0; at < text.size(); at += step) pieces.update(as_bytes(std::string_view(text).substr(at, step)));
+    for (std::size_t at = 0; at < text.size(); at += step)
+      pieces.update(as_bytes(std::string_view(text).substr(at, step)));
     CHECK(pieces.value() == static_cast<std::uint32_t>(~whole));
   }
 }
@@ -55,7 +56,7 @@ TEST_CASE("a manifest's own checksum is found in pieces of any size, and any cha
     }
     return digest.finish();
   };
-  for (const std::size_t step : {1, 100, 65536, 1000000}) CHECK(outcome(text, step).ok());
+  for (const std::size_t step : {1U, 100U, 65536U, 1000000U}) CHECK(outcome(text, step).ok());
   for (std::size_t at = 0; at < text.size(); at += 997) {
     std::string bad = text;
     bad[at] = static_cast<char>(bad[at] ^ 4);

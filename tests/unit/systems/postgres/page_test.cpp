@@ -34,7 +34,7 @@ TEST_CASE("good and new pages pass in pieces of any size, in any segment") {
   append(file, page_with(kSegmentNumber * kPagesPerSegment, 5, 1));
   append(file, Bytes(kPageBytes));
   append(file, page_with(kSegmentNumber * kPagesPerSegment + 2, 5, 2));
-  for (const std::size_t step : {1000, 8192, 10000, 100000}) {
+  for (const std::size_t step : {1000U, 8192U, 10000U, 100000U}) {
     PageVerifier verifier(kSegmentNumber);
     for (std::size_t at = 0; at < file.size(); at += step) {
       verifier.update(ByteView(file).subspan(at, std::min(step, file.size() - at)));
@@ -83,9 +83,9 @@ TEST_CASE("only files of relations carry checksums") {
   CHECK(relation_segment("base/5/16384.12") == 12);
   CHECK(relation_segment("global/1262_fsm") == 0);
   CHECK(relation_segment("pg_tblspc/16400/PG_15_202209061/5/16401_vm.1") == 1);
-  for (const char* other : {"base/5/PG_VERSION", "base/5/pg_filenode.map", "global/pg_control", "pg_wal/000000010000000000000001",
-                            "base/5/16384.x", "base/5/16384_xyz", "base/16384", "PG_VERSION", "base/5/t3_16384",
-                            "base/5/16384.99999999999"}) {
+  for (const char* other : {"base/5/PG_VERSION", "base/5/pg_filenode.map", "global/pg_control",
+                            "pg_wal/000000010000000000000001", "base/5/16384.x", "base/5/16384_xyz", "base/16384",
+                            "PG_VERSION", "base/5/t3_16384", "base/5/16384.99999999999"}) {
     CHECK_FALSE(relation_segment(other).has_value());
   }
 }

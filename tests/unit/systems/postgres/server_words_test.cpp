@@ -64,7 +64,8 @@ TEST_CASE("a source that cannot be is refused when it is made") {
 
 TEST_CASE("backup_label is read line by line") {
   const auto fields = parse_backup_label(
-      "START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nCHECKPOINT LOCATION: 0/2000060\nnoise\nLABEL: a: b");
+      "START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nCHECKPOINT LOCATION: 0/2000060\nnoise\nLABEL: a: "
+      "b");
   CHECK(fields.at("CHECKPOINT LOCATION") == "0/2000060");
   CHECK(fields.at("LABEL") == "a: b");
   CHECK(fields.size() == 3);

@@ -32,7 +32,9 @@ std::string header(const std::string& name, char type, std::uint64_t size, const
   put(136, octal(1700000000, 11));
   block[156] = type;
   put(157, link);
-  put(257, std::string("ustar\0" "00", 8));
+  put(257, std::string("ustar\0"
+                       "00",
+                       8));
   std::uint64_t sum = 8 * ' ';
   for (const char c : block) sum += static_cast<unsigned char>(c);
   put(148, octal(sum, 6) + std::string("\0 ", 2));
@@ -72,12 +74,12 @@ Result<std::string> events(const std::string& archive, std::size_t step) {
 }  // namespace
 
 TEST_CASE("an archive gives the same members in pieces of every size") {
-  std::string archive = header("base", '5', 0) + header("PG_VERSION", '0', 3) + padded("15\n") + header("empty", '0', 0) +
-                        header("pg_tblspc/16384", '2', 0, "/srv/space") + header("whole", '0', 512) +
-                        std::string(512, 'x') + std::string(1024, '\0');
-  const std::string expected = "2 base:;1 PG_VERSION:15\n;1 empty:;3 pg_tblspc/16384 -> /srv/space:;1 whole:" +
-                               std::string(512, 'x') + ";END";
-  for (const std::size_t step : {1, 7, 511, 512, 513, 100000}) {
+  std::string archive = header("base", '5', 0) + header("PG_VERSION", '0', 3) + padded("15\n") +
+                        header("empty", '0', 0) + header("pg_tblspc/16384", '2', 0, "/srv/space") +
+                        header("whole", '0', 512) + std::string(512, 'x') + std::string(1024, '\0');
+  const std::string expected =
+      "2 base:;1 PG_VERSION:15\n;1 empty:;3 pg_tblspc/16384 -> /srv/space:;1 whole:" + std::string(512, 'x') + ";END";
+  for (const std::size_t step : {1U, 7U, 511U, 512U, 513U, 100000U}) {
     const auto log = events(archive, step);
     REQUIRE(log.ok());
     CHECK(*log == expected);
@@ -124,7 +126,8 @@ TEST_CASE("damage and traps are refused") {
     }
   }
   SUBCASE("cut anywhere but at a border") {
-    for (const std::size_t length : {1, 511, 512, 513, 514}) CHECK_FALSE(events(good.substr(0, length), 4096).ok());
+    for (const std::size_t length : {1U, 511U, 512U, 513U, 514U})
+      CHECK_FALSE(events(good.substr(0, length), 4096).ok());
     CHECK(events(good.substr(0, 1024), 4096).ok());
   }
   SUBCASE("paths out of the tree") {
@@ -139,10 +142,6 @@ TEST_CASE("damage and traps are refused") {
     CHECK_FALSE(events(header("link", '2', 0), 4096).ok());
     CHECK_FALSE(events(header("folder", '5', 512), 4096).ok());
   }
-  SUBCASE("a member behind the end") {
-    CHECK_FALSE(events(std::string(512, '\0') + good, 4096).ok());
-  }
-  SUBCASE("an endless extension") {
-    CHECK_FALSE(events(header("x", 'x', 1ULL << 32), 4096).ok());
-  }
+  SUBCASE("a member behind the end") { CHECK_FALSE(events(std::string(512, '\0') + good, 4096).ok()); }
+  SUBCASE("an endless extension") { CHECK_FALSE(events(header("x", 'x', 1ULL << 32), 4096).ok()); }
 }

@@ -13,7 +13,8 @@ TEST_CASE("positions are read and printed as PostgreSQL does") {
   CHECK(format_lsn(0x1A0000028) == "1/A0000028");
   CHECK(format_lsn(0) == "0/0");
   CHECK(*parse_lsn("FFFFFFFF/FFFFFFFF") == UINT64_MAX);
-  for (const char* bad : {"", "/", "1", "1/", "/1", "1/100000000", "1/ 2", "g/1", "1/2/3", "-1/2"}) CHECK_FALSE(parse_lsn(bad).ok());
+  for (const char* bad : {"", "/", "1", "1/", "/1", "1/100000000", "1/ 2", "g/1", "1/2/3", "-1/2"})
+    CHECK_FALSE(parse_lsn(bad).ok());
 }
 
 TEST_CASE("file names hold timeline and position in hexadecimal") {
@@ -35,14 +36,14 @@ TEST_CASE("file names hold timeline and position in hexadecimal") {
 TEST_CASE("segment sizes are powers of two from 1 MiB to 1 GiB") {
   CHECK(is_wal_segment_size(1 << 20));
   CHECK(is_wal_segment_size(1 << 30));
-  for (const std::uint64_t bad : {0ULL, 1ULL << 19, (1ULL << 20) + 1, 1ULL << 31}) CHECK_FALSE(is_wal_segment_size(bad));
+  for (const std::uint64_t bad : {0ULL, 1ULL << 19, (1ULL << 20) + 1, 1ULL << 31})
+    CHECK_FALSE(is_wal_segment_size(bad));
 }
 
 TEST_CASE("the chain needs every segment, whole, and the history of later timelines") {
   const WalRange range{2, 0x2000028, 0x4000000};
-  std::map<std::string, std::uint64_t> files{{"000000020000000000000002", kSegment},
-                                             {"000000020000000000000003", kSegment},
-                                             {"00000002.history", 41}};
+  std::map<std::string, std::uint64_t> files{
+      {"000000020000000000000002", kSegment}, {"000000020000000000000003", kSegment}, {"00000002.history", 41}};
   CHECK(check_wal_present(files, {range}, kSegment).empty());
   files["000000020000000000000003"] = kSegment - 1;
   CHECK(check_wal_present(files, {range}, kSegment).at(0).code == "wal_size");
