@@ -15,7 +15,7 @@ struct FilesystemOptions {
   /// Globs of what is left out. A pattern without '/' matches a name at any depth, one with '/' the whole path from
   /// the root; '*' and '?' stop at '/', "**" does not; a trailing '/' matches directories only. An excluded
   /// directory is not entered.
-  std::vector<std::string> excludes;
+  std::vector<std::string> excludes{};
   bool one_file_system = false;  ///< mount points are kept as empty directories
   bool exclude_caches = false;   ///< of a directory with a valid CACHEDIR.TAG only the directory and the tag are kept
   bool xattrs = true;            ///< extended attributes and ACLs

@@ -214,7 +214,7 @@ bool mutate_tree(const std::string& root, std::uint64_t seed, const TreeShape& s
     }
   }
   Generator added(root, seed + 1, TreeShape{.entries = shape.entries / 4, .max_depth = shape.max_depth});
-  for (unsigned i = 0; i < shape.entries / 4; ++i) added.make_one(100'000 + i);
+  for (unsigned i = 0; i < shape.entries / 4; ++i) added.make_one(static_cast<unsigned>(seed % 1000) * 1000 + 100'000 + i);
   added.finish();
   return generator.ok() && added.ok();
 }
