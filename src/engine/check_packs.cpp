@@ -33,7 +33,7 @@ Result<CheckRun> run_pack_check(const Context& ctx, const std::shared_ptr<Reposi
   DRKIT_ASSIGN(const std::shared_ptr<repo::ChunkReader> chunks, repo::ChunkReader::open(ctx, impl));
   const std::vector<repo::PackRef> packs = chunks->index().packs();
   std::atomic<std::uint64_t> looked_at{0};
-  DRKIT_TRY(run_in_parallel(ctx, impl->budget.threads, packs.size(), [&](std::size_t i) -> Result<void> {
+  const auto check_pack = [&](std::size_t i) -> Result<void> {
     const std::string key = repo::pack_key(packs[i].type, packs[i].name);
     if (!sampled(key, percent)) return {};
     const auto info = repo::read_pack_info(ctx, *impl, key, packs[i].size_bytes);
@@ -52,7 +52,8 @@ Result<CheckRun> run_pack_check(const Context& ctx, const std::shared_ptr<Reposi
       offset += frame.sealed_bytes;
     }
     return {};
-  }));
+  };
+  DRKIT_TRY(run_in_parallel(ctx, impl->budget.threads, packs.size(), check_pack));
   return CheckRun{"packs", (ctx.clock->steady() - began).count(), looked_at, std::to_string(packs.size()) + " packs"};
 }
 

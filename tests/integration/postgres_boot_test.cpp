@@ -27,15 +27,19 @@ std::string words(const PostgresBootReport& report) {
   return text + report.log_tail;
 }
 
+void fill_without_tablespace(const Server& server) {
+  sql(server.conninfo(),
+      "CREATE TABLE big AS SELECT i, repeat(md5(i::text), 5) AS t FROM generate_series(1, 100000) i");
+  sql(server.conninfo(), "CREATE INDEX ON big (i)");
+}
+
 // Two databases, a tablespace, an unlogged table and a 20 MB one; gives the oid of the tablespace.
 std::string fill(const Server& server, const TemporaryFolder& folder) {
   const fs::path space = folder / "space";
   fs::create_directory(space);
   give_to_server_account(space);
   sql(server.conninfo(), "CREATE DATABASE second");
-  sql(server.conninfo(),
-      "CREATE TABLE big AS SELECT i, repeat(md5(i::text), 5) AS t FROM generate_series(1, 100000) i");
-  sql(server.conninfo(), "CREATE INDEX ON big (i)");
+  fill_without_tablespace(server);
   sql(server.conninfo(), "CREATE TABLESPACE space LOCATION '" + space.string() + "'");
   sql(server.conninfo("second"), "CREATE TABLE spaced TABLESPACE space AS SELECT i FROM generate_series(1, 20000) i");
   sql(server.conninfo("second"), "CREATE UNLOGGED TABLE unlogged AS SELECT i FROM generate_series(1, 1000) i");
@@ -157,6 +161,32 @@ TEST_CASE("what is wrong with a restored cluster is in the report, and nothing s
     options.queries = {{"SELECT false", "postgres"}, {"SELECT * FROM missing", "postgres"}};
     CHECK(outcome("query").output.find("did not answer true") != std::string::npos);
   }
+}
+
+TEST_CASE("a standby is backed up too, and its copy boots as a server of its own") {
+  TemporaryFolder folder;
+  Server primary(15, folder / "primary");
+  fill_without_tablespace(primary);
+  Server standby(folder / "standby", primary);
+  auto source = make_postgres_source(standby.conninfo());
+  REQUIRE(source.ok());
+  Context ctx;
+  const auto begun = (*source)->begin(ctx);
+  REQUIRE_MESSAGE(begun.ok(), words(begun));
+  const auto saved = save(ctx, **source, folder / "saved");
+  REQUIRE_MESSAGE(saved.ok(), words(saved));
+  CHECK(saved->receipt.at("backup_from") == "standby");
+  const auto target = make_postgres_target(make_plain_target, (folder / "restored").string());
+  REQUIRE(target.ok());
+  REQUIRE(restore(ctx, *saved, **target).ok());
+  REQUIRE(fs::exists(folder / "restored" / "standby.signal"));
+  give_to_server_account(folder / "restored");
+  PostgresBootOptions options;
+  options.queries = {{"SELECT count(*) = 100000 FROM big", "postgres"}, {"SELECT NOT pg_is_in_recovery()", "postgres"}};
+  const auto report = boot_postgres(ctx, (folder / "restored").string(), options);
+  REQUIRE_MESSAGE(report.ok(), words(report));
+  CHECK_MESSAGE(report->ok(), words(*report));
+  CHECK(fs::exists(folder / "restored" / "standby.signal.disabled"));
 }
 
 TEST_CASE("a configuration that does not fit the machine is replaced") {

@@ -234,3 +234,17 @@ TEST_CASE("a damaged page makes the backup fail and names the file; without the 
   REQUIRE(lax->begin(ctx).ok());
   CHECK(first_error(ctx, *lax).code() == ErrorCode::ok);
 }
+
+TEST_CASE("nothing is restored over a running server, not even as a delta") {
+  TemporaryFolder folder;
+  Server server(15, folder / "server");
+  const auto target = make_postgres_target(make_plain_target, server.data().string());
+  REQUIRE(target.ok());
+  RestoreSettings settings;
+  settings.delta = true;
+  const auto begun = (*target)->begin(Context(), settings);
+  REQUIRE_FALSE(begun.ok());
+  CHECK(begun.error().code() == ErrorCode::precondition_failed);
+  server.stop();
+  CHECK((*target)->begin(Context(), settings).ok());
+}

@@ -54,6 +54,10 @@ Server::Server(int major, fs::path folder, const std::vector<std::string>& setti
   shell(command);
 }
 
+Server::Server(fs::path folder, const Server& primary) : major_(15), folder_(std::move(folder)) {
+  shell(script(15) + " standby " + quoted(folder_.string()) + " " + quoted(primary.folder_.string()));
+}
+
 Server::~Server() {
   const int status = std::system((script(major_) + " stop " + quoted(folder_.string()) + " immediate").c_str());
   static_cast<void>(status);

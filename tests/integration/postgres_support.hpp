@@ -30,6 +30,8 @@ class Server {
  public:
   /// major 15 is Debian's, 16 to 18 come from npm.
   Server(int major, std::filesystem::path folder, const std::vector<std::string>& settings = {});
+  /// A streaming standby of a running cluster of PostgreSQL 15.
+  Server(std::filesystem::path folder, const Server& primary);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -56,6 +56,19 @@ HBA
   echo "host=127.0.0.1 port=$port user=drkit dbname=postgres" >"$dir/conninfo_tcp"
 }
 
+# pg_create_standby DIR PRIMARY_DIR: a streaming hot standby of a running cluster; needs pg_basebackup of its version.
+pg_create_standby() {
+  local dir=$1 primary=$2 port
+  mkdir -p "$dir"
+  chmod 711 "$dir"
+  cp "$primary/bin" "$primary/lib" "$dir/"
+  if [ "$(id -u)" = 0 ]; then chown "$pg_owner" "$dir"; fi
+  pg_program "$dir" pg_basebackup -d "$(cat "$primary/conninfo")" -D "$dir/data" -X stream -c fast -R --no-sync
+  port=$(free_port)
+  printf "port = %s\nunix_socket_directories = '%s'\n" "$port" "$dir" >>"$dir/data/postgresql.auto.conf"
+  echo "host=$dir port=$port user=drkit dbname=postgres" >"$dir/conninfo"
+}
+
 pg_start() {
   local dir=$1
   if ! pg_program "$dir" pg_ctl -D "$dir/data" -l "$dir/server.log" -w -t 60 -s start; then
