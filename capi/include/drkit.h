@@ -635,7 +635,7 @@ typedef struct drk_check_options {
   int32_t level;           /**< drk_check_level */
   uint32_t sample_percent; /**< objects and chunks looked at, 1 to 100 */
   uint32_t reserved;
-  const char* scratch_parent; /**< boot: where the scratch directory is made */
+  const char* scratch_parent; /**< boot: where the scratch directory is made; NULL: /var/tmp */
   const char* const* sql;     /**< boot: each statement must succeed */
   size_t sql_count;
   const char* server_bin_directory; /**< boot: NULL: found by version */
@@ -670,6 +670,8 @@ DRK_API drk_status drk_check_objects(const drk_context* ctx, drk_storage* storag
                                      drk_report** out, drk_error** err);
 /** 1 when no finding is damage. */
 DRK_API int drk_report_ok(const drk_report* report);
+/** How many findings there were; the report keeps the first 10 000. */
+DRK_API uint64_t drk_report_findings_total(const drk_report* report);
 /** How many findings the report has. */
 DRK_API size_t drk_report_finding_count(const drk_report* report);
 /** A finding with borrowed texts. Errors: DRK_INVALID_ARGUMENT past the end. */

@@ -24,7 +24,7 @@ Result<CheckOptions> check_options_of(const drk_check_options& given) {
   CheckOptions options;
   options.level = static_cast<CheckLevel>(given.level);
   options.sample_percent = given.sample_percent;
-  options.scratch_parent = text_or(given.scratch_parent);
+  options.scratch_parent = text_or(given.scratch_parent, options.scratch_parent);
   DRKIT_ASSIGN(options.sql, text_list(given.sql, given.sql_count, "sql"));
   options.server_bin_directory = text_or(given.server_bin_directory);
   return options;
@@ -84,6 +84,9 @@ drk_status drk_check_objects(const drk_context* ctx, drk_storage* storage, uint3
 }
 
 int drk_report_ok(const drk_report* report) { return report != nullptr && report->value.ok() ? 1 : 0; }
+uint64_t drk_report_findings_total(const drk_report* report) {
+  return report == nullptr ? 0 : report->value.findings_total;
+}
 size_t drk_report_finding_count(const drk_report* report) {
   return report == nullptr ? 0 : report->value.findings.size();
 }

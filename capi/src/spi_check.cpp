@@ -19,20 +19,20 @@ class VtableCheck final : public Check {
 
   CheckInfo info() const override { return info_; }
 
-  bool applies_to(const Snapshot* snapshot) const override {
+  bool applies_to(const Snapshot& snapshot) const override {
     if (vtable_.applies_to == nullptr) return true;
-    const auto handle = snapshot == nullptr ? nullptr : std::make_unique<drk_snapshot>(*snapshot);
-    return vtable_.applies_to(handle.get(), user_data_) != 0;
+    const drk_snapshot handle(snapshot);
+    return vtable_.applies_to(&handle, user_data_) != 0;
   }
 
-  Result<void> run(const Context& ctx, const CheckInput& input, const FindingSink& report) override {
+  Result<CheckSummary> run(const Context& ctx, const CheckInput& input, const FindingSink& report) override {
     const drk_cancel_token cancel{ctx.cancel};
     const drk_repository repository(input.repository);
-    const auto snapshot = input.snapshot == nullptr ? nullptr : std::make_unique<drk_snapshot>(*input.snapshot);
+    const drk_snapshot snapshot(input.snapshot);
     drk_finding_sink sink{&report};
-    return call_plugin("run", [&](drk_error** err) {
-      return vtable_.run(&cancel, &repository, snapshot.get(), &sink, err, user_data_);
-    });
+    DRKIT_TRY(call_plugin(
+        "run", [&](drk_error** err) { return vtable_.run(&cancel, &repository, &snapshot, &sink, err, user_data_); }));
+    return CheckSummary{0, "a plug-in"};
   }
 
  private:

@@ -18,8 +18,8 @@ class SharedCheck final : public Check {
  public:
   explicit SharedCheck(std::shared_ptr<Check> check) : check_(std::move(check)) {}
   CheckInfo info() const override { return check_->info(); }
-  bool applies_to(const Snapshot* snapshot) const override { return check_->applies_to(snapshot); }
-  Result<void> run(const Context& ctx, const CheckInput& input, const FindingSink& report) override {
+  bool applies_to(const Snapshot& snapshot) const override { return check_->applies_to(snapshot); }
+  Result<CheckSummary> run(const Context& ctx, const CheckInput& input, const FindingSink& report) override {
     return check_->run(ctx, input, report);
   }
 

@@ -81,8 +81,18 @@ class VtableStorage final : public Storage {
   void* user_data_;
 };
 
+/// A prefix is fine when some key starts with it.
+Result<void> begin_list(const Context& ctx, std::string_view prefix) {
+  if (!prefix.empty() && !validate_storage_key(std::string(prefix) + 'x').ok()) DRKIT_TRY(validate_storage_key(prefix));
+  if (auto going_on = ctx.check_cancelled(); !going_on.ok()) {
+    return std::move(going_on).error().with("key", std::string(prefix));
+  }
+  return {};
+}
+
 /// One listing: what the plug-in gives goes to the visitor; an exception of the visitor must not pass through C.
 struct Listing {
+  const Context& ctx;
   const ListVisitor& visit;
   std::string_view prefix;
   bool stopped = false;
@@ -95,7 +105,8 @@ struct Listing {
     DRKIT_TRY(require(given.key, "object key"));
     DRKIT_TRY(validate_storage_key(given.key));
     if (!std::string_view(given.key).starts_with(prefix)) return invalid("listed a key without the prefix");
-    return visit(ObjectInfo{given.key, given.size_bytes, given.modified_ns});
+    const bool wanted = visit(ObjectInfo{given.key, given.size_bytes, given.modified_ns});
+    return wanted && !ctx.cancel.cancelled();
   }
 };
 
@@ -114,9 +125,9 @@ int visit_object(const drk_object_info* object, void* user_data) noexcept {
 }
 
 Result<void> VtableStorage::list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) {
-  DRKIT_TRY(ctx.check_cancelled());
+  DRKIT_TRY(begin_list(ctx, prefix));
   const drk_cancel_token cancel{ctx.cancel};
-  Listing listing{visit, prefix, false, std::nullopt, nullptr};
+  Listing listing{ctx, visit, prefix, false, std::nullopt, nullptr};
   auto result = call_plugin("list", [&](drk_error** err) {
     return vtable_.list(&cancel, std::string(prefix).c_str(), &visit_object, &listing, err, user_data_);
   });
@@ -124,7 +135,8 @@ Result<void> VtableStorage::list(const Context& ctx, std::string_view prefix, co
   if (listing.error) {
     return Error(ErrorCode::callback_failed, "list gave a wrong object").caused_by(std::move(*listing.error));
   }
-  return result;
+  DRKIT_TRY(result);
+  return begin_list(ctx, prefix);
 }
 
 }  // namespace

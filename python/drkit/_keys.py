@@ -32,7 +32,7 @@ class KeyFile:
         """Writes the secret half, readable by its owner alone. Errors: FileExistsError, for no key is overwritten."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(self._pair.secret_bytes() + b"\n")
+            file.write(self._pair.secret_bytes())
             file.flush()
             os.fsync(file.fileno())
 

@@ -191,7 +191,7 @@ class Repository:
         checks: your own, besides the library's; scratch_dir, sql, server_bin: boot.
         Damage is told by the report, look at its `ok`. An exception means that a check could not look.
         """
-        options = _core.CheckOptions(level, sample, _text(scratch_dir), list(sql), _text(server_bin))
+        options = _core.CheckOptions(level, sample, _text(scratch_dir) or "/var/tmp", list(sql), _text(server_bin))
         chosen = None if snapshot is None else self._snapshot(snapshot)
         return self._handle.check(self, chosen, list(checks), options, progress, log)
 

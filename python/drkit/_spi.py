@@ -134,10 +134,10 @@ class Check(abc.ABC):
     #: "objects", "chunks", "files" or "boot": runs at this level and above.
     level: str = "files"
 
-    def applies_to(self, snapshot: Optional[Snapshot]) -> bool:
-        """Whether run() is to be called for this snapshot; None stands for the repository as a whole."""
+    def applies_to(self, snapshot: Snapshot) -> bool:
+        """Whether run() is to be called for this snapshot."""
         return True
 
     @abc.abstractmethod
-    def run(self, repository: Repository, snapshot: Optional[Snapshot]) -> Iterable[Finding]:
+    def run(self, repository: Repository, snapshot: Snapshot) -> Iterable[Finding]:
         """What was seen; nothing when all is well. May be a generator."""

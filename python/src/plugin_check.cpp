@@ -7,10 +7,6 @@
 namespace drkit::python {
 namespace {
 
-py::object snapshot_or_none(const Snapshot* snapshot) {
-  return snapshot == nullptr ? py::object(py::none()) : py::cast(*snapshot);
-}
-
 class PythonCheck final : public Check {
  public:
   PythonCheck(py::object object, py::object repository)
@@ -22,25 +18,25 @@ class PythonCheck final : public Check {
   CheckInfo info() const override { return info_; }
 
   /// What applies_to raises is told by run, for a check that cannot say must not be skipped in silence.
-  bool applies_to(const Snapshot* snapshot) const override {
+  bool applies_to(const Snapshot& snapshot) const override {
     const auto answer = call_python("applies_to", [&]() -> Result<bool> {
-      return object_.get().attr("applies_to")(snapshot_or_none(snapshot)).template cast<bool>();
+      return object_.get().attr("applies_to")(py::cast(snapshot)).template cast<bool>();
     });
     if (!answer.ok()) refused_.emplace(answer.error());
     return !answer.ok() || *answer;
   }
 
-  Result<void> run(const Context& ctx, const CheckInput& input, const FindingSink& report) override {
+  Result<CheckSummary> run(const Context& ctx, const CheckInput& input, const FindingSink& report) override {
     if (refused_) return *refused_;
     const Enclosing enclosing(ctx.cancel);
-    return call_python("run", [&]() -> Result<void> {
-      const py::object findings = object_.get().attr("run")(repository_.get(), snapshot_or_none(input.snapshot));
-      if (findings.is_none()) return {};
+    return call_python("run", [&]() -> Result<CheckSummary> {
+      const py::object findings = object_.get().attr("run")(repository_.get(), py::cast(input.snapshot));
+      if (findings.is_none()) return CheckSummary{};
       for (const py::handle finding : py::iter(findings)) {
         DRKIT_TRY(ctx.check_cancelled());
         report(finding.cast<Finding>());
       }
-      return {};
+      return CheckSummary{0, "a plug-in"};
     });
   }
 

@@ -73,16 +73,16 @@ class PythonStorage final : public Storage {
   }
 
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
-    DRKIT_TRY(ctx.check_cancelled());
+    DRKIT_TRY(begin_list(ctx, prefix));
     const Enclosing enclosing(ctx.cancel);
     return call_python("list", [&]() -> Result<void> {
       for (const py::handle item : py::iter(object_.get().attr("list")(text_of(prefix)))) {
-        DRKIT_TRY(ctx.check_cancelled());
+        DRKIT_TRY(begin_list(ctx, prefix));
         const ObjectInfo info = object_info_of(item);
         DRKIT_TRY(validate_storage_key(info.key));
         if (!go_on(visit, info)) break;
       }
-      return {};
+      return begin_list(ctx, prefix);
     });
   }
 
@@ -102,6 +102,17 @@ class PythonStorage final : public Storage {
     Result<T> result = call_python(where, std::forward<Body>(body));
     if (result.ok()) return result;
     return with_key(std::move(result).error(), key);
+  }
+
+  /// A prefix is fine when some key starts with it.
+  static Result<void> begin_list(const Context& ctx, std::string_view prefix) {
+    Result<void> allowed;
+    if (!prefix.empty() && !validate_storage_key(std::string(prefix) + 'x').ok()) {
+      allowed = validate_storage_key(prefix);
+    }
+    if (allowed.ok()) allowed = ctx.check_cancelled();
+    if (allowed.ok()) return {};
+    return with_key(std::move(allowed).error(), prefix);
   }
 
   static Error with_key(Error error, std::string_view key) {

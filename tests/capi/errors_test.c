@@ -62,6 +62,20 @@ static void wrong_arguments(drk_storage *storage) {
   drk_secret_free(secret);
 }
 
+static void nothing_is_overwritten(drk_storage *storage) {
+  drk_error *err = NULL;
+  drk_repository *repository = NULL;
+  drk_secret *password = secret_of("another");
+  const drk_secret *passwords[1];
+  drk_create_options options = DRK_CREATE_OPTIONS_INIT;
+  passwords[0] = password;
+  FAILS(DRK_INVALID_ARGUMENT, drk_repository_create(NULL, storage, &options, NULL, &repository, &err));
+  options.passwords = passwords;
+  options.password_count = 1;
+  FAILS(DRK_ALREADY_EXISTS, drk_repository_create(NULL, storage, &options, NULL, &repository, &err));
+  drk_secret_free(password);
+}
+
 static void wrong_passwords(drk_storage *storage) {
   drk_error *err = NULL;
   drk_repository *repository = NULL;
@@ -142,8 +156,8 @@ static void damage_is_found(drk_repository *repository, drk_storage *storage) {
   drk_finding finding = DRK_FINDING_INIT;
   char command[512];
   snprintf(command, sizeof command,
-           "f=$(find '%s/repo' -type f -size +1k | head -n 1) && chmod u+w \"$f\" && printf X | "
-           "dd of=\"$f\" bs=1 seek=700 conv=notrunc status=none",
+           "f=$(ls -S $(find '%s/repo' -type f) | head -n 1) && chmod u+w \"$f\" && printf '\\000\\001\\002\\003' | "
+           "dd of=\"$f\" bs=1 seek=100 conv=notrunc status=none",
            root);
   CHECK(system(command) == 0);
   OK(drk_check(NULL, repository, NULL, NULL, &report, &err));
@@ -171,14 +185,7 @@ int main(void) {
   freeing_nothing();
   wrong_arguments(storage);
   repository = create_repository(storage, "correct horse");
-  FAILS(DRK_ALREADY_EXISTS, drk_repository_create(NULL, storage, NULL, NULL, &repository, &err));
-  {
-    drk_secret *password = secret_of("correct horse");
-    drk_open_options open = DRK_OPEN_OPTIONS_INIT;
-    open.credential.password = password;
-    OK(drk_repository_open(NULL, storage, &open, &repository, &err));
-    drk_secret_free(password);
-  }
+  nothing_is_overwritten(storage);
   wrong_passwords(storage);
   cancelling(repository);
   sources_serve_once(repository);

@@ -53,7 +53,7 @@ static int checks = 0;
 
 static char root[64];
 
-static char *below(const char *name) {
+static inline char *below(const char *name) {
   static char paths[8][256];
   static int next = 0;
   char *path = paths[next++ % 8];
@@ -61,14 +61,14 @@ static char *below(const char *name) {
   return path;
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where) {
+static inline int remove_one(const char *path, const struct stat *info, int type, struct FTW *where) {
   (void)info;
   (void)type;
   (void)where;
   return remove(path);
 }
 
-static void begin_tests(void) {
+static inline void begin_tests(void) {
   const char *parent = getenv("TMPDIR");
   snprintf(root, sizeof root, "%s/drkit-capi-XXXXXX", parent != NULL && strlen(parent) < 40 ? parent : "/tmp");
   if (mkdtemp(root) == NULL) {
@@ -77,7 +77,7 @@ static void begin_tests(void) {
   }
 }
 
-static int end_tests(void) {
+static inline int end_tests(void) {
   if (nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0) {
     perror(root);
     ++failures;
@@ -86,7 +86,7 @@ static int end_tests(void) {
   return failures == 0 && checks > 0 ? 0 : 1;
 }
 
-static void write_file(const char *path, const char *text, size_t times) {
+static inline void write_file(const char *path, const char *text, size_t times) {
   FILE *file = fopen(path, "wb");
   size_t i;
   CHECK(file != NULL);
@@ -99,7 +99,7 @@ static void write_file(const char *path, const char *text, size_t times) {
   CHECK(fclose(file) == 0);
 }
 
-static int same_files(const char *a, const char *b) {
+static inline int same_files(const char *a, const char *b) {
   FILE *left = fopen(a, "rb");
   FILE *right = fopen(b, "rb");
   int same = left != NULL && right != NULL;
@@ -117,7 +117,7 @@ static int same_files(const char *a, const char *b) {
   return same;
 }
 
-static drk_secret *secret_of(const char *text) {
+static inline drk_secret *secret_of(const char *text) {
   drk_error *err = NULL;
   drk_secret *secret = NULL;
   OK(drk_secret_new(text, strlen(text), &secret, &err));
@@ -125,7 +125,7 @@ static drk_secret *secret_of(const char *text) {
 }
 
 /* A repository whose password costs little; the test is not about Argon2id. */
-static drk_repository *create_repository(drk_storage *storage, const char *password) {
+static inline drk_repository *create_repository(drk_storage *storage, const char *password) {
   drk_error *err = NULL;
   drk_repository *repository = NULL;
   drk_secret *secret = secret_of(password);

@@ -198,7 +198,7 @@ def test_what_a_source_raises(repo):
 
 class Counts(drkit.Check):
     id = "counts"
-    level = "objects"
+    level = "chunks"
 
     def run(self, repository, snapshot):
         entries = list(repository.ls(snapshot))
