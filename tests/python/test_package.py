@@ -52,6 +52,11 @@ def test_types(tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_the_page_is_generated():
+    result = run(sys.executable, ROOT / "docs/api/generate.py", "python", "--check")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 @pytest.mark.filterwarnings("default")
 def test_example(tree, tmp_path):
     (tmp_path / "password").write_text("correct horse\n")
