@@ -11,21 +11,21 @@
 #include <stdio.h>
 #include <string.h>
 
-static int fail(const char *what, drk_error *err) {
+static int fail(const char* what, drk_error* err) {
   fprintf(stderr, "%s: %s\n", what, drk_error_to_string(err));
   drk_error_free(err);
   return 1;
 }
 
-static int show(const drk_progress_event *event, void *user_data) {
+static int show(const drk_progress_event* event, void* user_data) {
   (void)user_data;
   fprintf(stderr, "\r%s: %" PRIu64 " bytes", event->phase, event->bytes_done);
   return 0; /* anything else would cancel */
 }
 
-static drk_status read_password(const char *path, drk_secret **out, drk_error **err) {
+static drk_status read_password(const char* path, drk_secret** out, drk_error** err) {
   char line[1024];
-  FILE *file = fopen(path, "r");
+  FILE* file = fopen(path, "r");
   if (file == NULL || fgets(line, sizeof line, file) == NULL) {
     if (file != NULL) fclose(file);
     *err = drk_error_new(DRK_IO, "cannot read the password file", 0);
@@ -36,8 +36,8 @@ static drk_status read_password(const char *path, drk_secret **out, drk_error **
 }
 
 /* Opens the repository, or makes it when there is none. */
-static drk_status open_or_create(drk_storage *storage, const drk_secret *password, drk_repository **out,
-                                 drk_error **err) {
+static drk_status open_or_create(drk_storage* storage, const drk_secret* password, drk_repository** out,
+                                 drk_error** err) {
   drk_create_options create = DRK_CREATE_OPTIONS_INIT;
   drk_open_options open = DRK_OPEN_OPTIONS_INIT;
   drk_status status;
@@ -50,10 +50,10 @@ static drk_status open_or_create(drk_storage *storage, const drk_secret *passwor
   return drk_repository_create(NULL, storage, &create, NULL, out, err);
 }
 
-static int backup_and_restore(drk_repository *repository, const char *source, const char *target) {
-  drk_error *err = NULL;
-  drk_snapshot *snapshot = NULL;
-  drk_restore_result *result = NULL;
+static int backup_and_restore(drk_repository* repository, const char* source, const char* target) {
+  drk_error* err = NULL;
+  drk_snapshot* snapshot = NULL;
+  drk_restore_result* result = NULL;
   drk_backup_stats stats = DRK_BACKUP_STATS_INIT;
   drk_context ctx = DRK_CONTEXT_INIT;
   int partial;
@@ -67,19 +67,19 @@ static int backup_and_restore(drk_repository *repository, const char *source, co
     return fail("restore", err);
   }
   /* A partial result is no success: say so. */
-  partial = drk_snapshot_status(snapshot) != DRK_RESULT_COMPLETE ||
-            drk_restore_result_status(result) != DRK_RESULT_COMPLETE;
+  partial =
+      drk_snapshot_status(snapshot) != DRK_RESULT_COMPLETE || drk_restore_result_status(result) != DRK_RESULT_COMPLETE;
   printf("restored to %s%s\n", target, partial ? ", but something is missing" : "");
   drk_restore_result_free(result);
   drk_snapshot_free(snapshot);
   return partial ? 3 : 0;
 }
 
-int main(int argc, char **argv) {
-  drk_error *err = NULL;
-  drk_secret *password = NULL;
-  drk_storage *storage = NULL;
-  drk_repository *repository = NULL;
+int main(int argc, char** argv) {
+  drk_error* err = NULL;
+  drk_secret* password = NULL;
+  drk_storage* storage = NULL;
+  drk_repository* repository = NULL;
   drk_storage_options options = DRK_STORAGE_OPTIONS_INIT;
   int code = 0;
   if (argc != 5) {

@@ -1,6 +1,5 @@
 /* The header is strict C99, includable on its own and twice, and every INIT initialises its struct. */
 #include <drkit.h>
-#include <drkit.h>
 #include <drkit_spi.h>
 
 #include <string.h>

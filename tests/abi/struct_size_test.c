@@ -6,12 +6,12 @@
 #include <string.h>
 
 static int failures = 0;
-#define CHECK(condition)                                                  \
-  do {                                                                    \
-    if (!(condition)) {                                                   \
-      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);     \
-      ++failures;                                                         \
-    }                                                                     \
+#define CHECK(condition)                                              \
+  do {                                                                \
+    if (!(condition)) {                                               \
+      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+      ++failures;                                                     \
+    }                                                                 \
   } while (0)
 
 /* What a newer header could say. */
@@ -20,9 +20,9 @@ struct newer_storage_options {
   uint64_t unknown;
 };
 
-static drk_status open_memory(const void *options) {
-  drk_storage *storage = NULL;
-  const drk_status status = drk_storage_open(NULL, "mem:", (const drk_storage_options *)options, &storage, NULL);
+static drk_status open_memory(const void* options) {
+  drk_storage* storage = NULL;
+  const drk_status status = drk_storage_open(NULL, "mem:", (const drk_storage_options*)options, &storage, NULL);
   CHECK((status == DRK_OK) == (storage != NULL));
   drk_storage_free(storage);
   return status;
@@ -31,7 +31,7 @@ static drk_status open_memory(const void *options) {
 /* The older struct lies at the very end of its allocation, so that a read past it is seen by a sanitizer. */
 static void older_caller_is_completed_with_defaults(void) {
   const uint32_t older_size = 8;
-  unsigned char *older = (unsigned char *)malloc(older_size);
+  unsigned char* older = (unsigned char*)malloc(older_size);
   CHECK(older != NULL);
   if (older == NULL) {
     return;
@@ -65,7 +65,7 @@ static void vtables_follow_the_same_rule(void) {
     drk_check_vtable known;
     void (*unknown)(void);
   } newer = {DRK_CHECK_VTABLE_INIT, NULL};
-  drk_check_plugin *plugin = NULL;
+  drk_check_plugin* plugin = NULL;
   newer.known.struct_size = (uint32_t)sizeof newer;
   CHECK(drk_check_from_vtable(&newer.known, NULL, &plugin, NULL) == DRK_INVALID_ARGUMENT); /* no callbacks yet */
   newer.unknown = abort;

@@ -2,7 +2,7 @@
 #include "support.h"
 
 static void error_objects(void) {
-  drk_error *err = drk_error_new(DRK_UNAVAILABLE, "the disk is away", 1);
+  drk_error* err = drk_error_new(DRK_UNAVAILABLE, "the disk is away", 1);
   CHECK(drk_error_code(err) == DRK_UNAVAILABLE);
   CHECK(drk_error_retryable(err) == 1);
   CHECK(strcmp(drk_error_message(err), "the disk is away") == 0);
@@ -40,13 +40,13 @@ static void freeing_nothing(void) {
   CHECK(drk_buffer_size(NULL) == 0 && drk_keys_count(NULL) == 0 && drk_snapshot_status(NULL) == DRK_RESULT_FAILED);
 }
 
-static void wrong_arguments(drk_storage *storage) {
-  drk_error *err = NULL;
-  drk_storage *other = NULL;
-  drk_repository *repository = (drk_repository *)&err;
-  drk_snapshot *snapshot = NULL;
+static void wrong_arguments(drk_storage* storage) {
+  drk_error* err = NULL;
+  drk_storage* other = NULL;
+  drk_repository* repository = (drk_repository*)&err;
+  drk_snapshot* snapshot = NULL;
   drk_open_options both = DRK_OPEN_OPTIONS_INIT;
-  drk_secret *secret = secret_of("x");
+  drk_secret* secret = secret_of("x");
   FAILS(DRK_INVALID_ARGUMENT, drk_storage_open(NULL, NULL, NULL, &other, &err));
   FAILS(DRK_INVALID_ARGUMENT, drk_storage_open(NULL, "mem:", NULL, NULL, &err));
   FAILS(DRK_UNSUPPORTED, drk_storage_open(NULL, "gopher://host/", NULL, &other, &err));
@@ -62,11 +62,11 @@ static void wrong_arguments(drk_storage *storage) {
   drk_secret_free(secret);
 }
 
-static void nothing_is_overwritten(drk_storage *storage) {
-  drk_error *err = NULL;
-  drk_repository *repository = NULL;
-  drk_secret *password = secret_of("another");
-  const drk_secret *passwords[1];
+static void nothing_is_overwritten(drk_storage* storage) {
+  drk_error* err = NULL;
+  drk_repository* repository = NULL;
+  drk_secret* password = secret_of("another");
+  const drk_secret* passwords[1];
   drk_create_options options = DRK_CREATE_OPTIONS_INIT;
   passwords[0] = password;
   FAILS(DRK_INVALID_ARGUMENT, drk_repository_create(NULL, storage, &options, NULL, &repository, &err));
@@ -76,11 +76,11 @@ static void nothing_is_overwritten(drk_storage *storage) {
   drk_secret_free(password);
 }
 
-static void wrong_passwords(drk_storage *storage) {
-  drk_error *err = NULL;
-  drk_repository *repository = NULL;
+static void wrong_passwords(drk_storage* storage) {
+  drk_error* err = NULL;
+  drk_repository* repository = NULL;
   drk_open_options options = DRK_OPEN_OPTIONS_INIT;
-  drk_secret *wrong = secret_of("wrong battery");
+  drk_secret* wrong = secret_of("wrong battery");
   options.credential.password = wrong;
   FAILS(DRK_BAD_KEY, drk_repository_open(NULL, storage, &options, &repository, &err));
   CHECK(drk_repository_open(NULL, storage, &options, &repository, &err) == DRK_BAD_KEY);
@@ -90,13 +90,13 @@ static void wrong_passwords(drk_storage *storage) {
 }
 
 struct stopper {
-  drk_cancel_token *token;
+  drk_cancel_token* token;
   int answer;
   int events;
 };
 
-static int stop(const drk_progress_event *event, void *user_data) {
-  struct stopper *stopper = (struct stopper *)user_data;
+static int stop(const drk_progress_event* event, void* user_data) {
+  struct stopper* stopper = (struct stopper*)user_data;
   (void)event;
   ++stopper->events;
   if (stopper->token != NULL) {
@@ -105,9 +105,9 @@ static int stop(const drk_progress_event *event, void *user_data) {
   return stopper->answer;
 }
 
-static size_t count_snapshots(const drk_repository *repository) {
-  drk_error *err = NULL;
-  drk_snapshot_list *list = NULL;
+static size_t count_snapshots(const drk_repository* repository) {
+  drk_error* err = NULL;
+  drk_snapshot_list* list = NULL;
   size_t count = 0;
   OK(drk_snapshots_list(NULL, repository, NULL, &list, &err));
   count = drk_snapshot_list_count(list);
@@ -115,10 +115,10 @@ static size_t count_snapshots(const drk_repository *repository) {
   return count;
 }
 
-static void cancelling(drk_repository *repository) {
-  drk_error *err = NULL;
-  drk_snapshot *snapshot = NULL;
-  drk_cancel_token *token = NULL;
+static void cancelling(drk_repository* repository) {
+  drk_error* err = NULL;
+  drk_snapshot* snapshot = NULL;
+  drk_cancel_token* token = NULL;
   struct stopper by_answer = {NULL, 1, 0};
   struct stopper by_token = {NULL, 0, 0};
   drk_context ctx = DRK_CONTEXT_INIT;
@@ -139,10 +139,10 @@ static void cancelling(drk_repository *repository) {
   CHECK(count_snapshots(repository) == 0);
 }
 
-static void sources_serve_once(drk_repository *repository) {
-  drk_error *err = NULL;
-  drk_source *source = NULL;
-  drk_snapshot *snapshot = NULL;
+static void sources_serve_once(drk_repository* repository) {
+  drk_error* err = NULL;
+  drk_source* source = NULL;
+  drk_snapshot* snapshot = NULL;
   OK(drk_source_open(NULL, below("tree"), NULL, &source, &err));
   OK(drk_backup_source(NULL, repository, source, NULL, &snapshot, &err));
   drk_snapshot_free(snapshot);
@@ -150,9 +150,9 @@ static void sources_serve_once(drk_repository *repository) {
   drk_source_free(source);
 }
 
-static void damage_is_found(drk_repository *repository, drk_storage *storage) {
-  drk_error *err = NULL;
-  drk_report *report = NULL;
+static void damage_is_found(drk_repository* repository, drk_storage* storage) {
+  drk_error* err = NULL;
+  drk_report* report = NULL;
   drk_finding finding = DRK_FINDING_INIT;
   char command[512];
   snprintf(command, sizeof command,
@@ -171,9 +171,9 @@ static void damage_is_found(drk_repository *repository, drk_storage *storage) {
 }
 
 int main(void) {
-  drk_error *err = NULL;
-  drk_storage *storage = NULL;
-  drk_repository *repository = NULL;
+  drk_error* err = NULL;
+  drk_storage* storage = NULL;
+  drk_repository* repository = NULL;
   drk_storage_options options = DRK_STORAGE_OPTIONS_INIT;
   begin_tests();
   CHECK(mkdir(below("tree"), 0755) == 0);

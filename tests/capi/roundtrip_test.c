@@ -10,10 +10,10 @@ static void make_tree(void) {
   CHECK(symlink("a.txt", below("tree/link")) == 0);
 }
 
-static drk_snapshot *back_up(drk_repository *repository, const drk_context *ctx) {
-  drk_error *err = NULL;
-  drk_snapshot *snapshot = NULL;
-  const char *excludes[] = {"*.tmp"};
+static drk_snapshot* back_up(drk_repository* repository, const drk_context* ctx) {
+  drk_error* err = NULL;
+  drk_snapshot* snapshot = NULL;
+  const char* excludes[] = {"*.tmp"};
   const drk_pair tags[] = {{"env", "test"}, {"team", "storage"}};
   drk_source_options source = DRK_SOURCE_OPTIONS_INIT;
   drk_backup_options options = DRK_BACKUP_OPTIONS_INIT;
@@ -27,13 +27,15 @@ static drk_snapshot *back_up(drk_repository *repository, const drk_context *ctx)
   return snapshot;
 }
 
-static int has_text(const drk_buffer *buffer, const char *text) { return strstr(drk_buffer_data(buffer), text) != NULL; }
+static int has_text(const drk_buffer* buffer, const char* text) {
+  return strstr(drk_buffer_data(buffer), text) != NULL;
+}
 
-static void look_at_snapshot(const drk_snapshot *snapshot) {
-  drk_error *err = NULL;
+static void look_at_snapshot(const drk_snapshot* snapshot) {
+  drk_error* err = NULL;
   drk_backup_stats stats = DRK_BACKUP_STATS_INIT;
   drk_problem problem = DRK_PROBLEM_INIT;
-  drk_buffer *json = NULL;
+  drk_buffer* json = NULL;
   CHECK(strlen(drk_snapshot_id(snapshot)) == 32);
   CHECK(drk_snapshot_status(snapshot) == DRK_RESULT_COMPLETE);
   CHECK(drk_snapshot_time_ns(snapshot) > INT64_C(1700000000) * 1000000000);
@@ -63,8 +65,8 @@ struct seen {
   int stop_after;
 };
 
-static int see_entry(const drk_entry *entry, void *user_data) {
-  struct seen *seen = (struct seen *)user_data;
+static int see_entry(const drk_entry* entry, void* user_data) {
+  struct seen* seen = (struct seen*)user_data;
   ++seen->entries;
   CHECK(entry->struct_size == sizeof *entry);
   if (strcmp(entry->path, "link") == 0) {
@@ -82,8 +84,8 @@ struct content {
   int refuse;
 };
 
-static int take_bytes(const void *bytes, size_t size, void *user_data) {
-  struct content *content = (struct content *)user_data;
+static int take_bytes(const void* bytes, size_t size, void* user_data) {
+  struct content* content = (struct content*)user_data;
   if (content->refuse != 0) {
     return 1;
   }
@@ -94,8 +96,8 @@ static int take_bytes(const void *bytes, size_t size, void *user_data) {
   return 0;
 }
 
-static int see_change(drk_change change, const drk_entry *entry, void *user_data) {
-  int *changes = (int *)user_data;
+static int see_change(drk_change change, const drk_entry* entry, void* user_data) {
+  int* changes = (int*)user_data;
   if (strcmp(entry->path, "a.txt") == 0) {
     CHECK(change == DRK_MODIFIED);
     changes[0] = 1;
@@ -106,8 +108,8 @@ static int see_change(drk_change change, const drk_entry *entry, void *user_data
   return 0;
 }
 
-static void look_into_snapshot(const drk_repository *repository, const char *id) {
-  drk_error *err = NULL;
+static void look_into_snapshot(const drk_repository* repository, const char* id) {
+  drk_error* err = NULL;
   struct seen seen = {0, 0, 0, -1};
   struct seen stopped = {0, 0, 0, 2};
   struct content content = {{0}, 0, 0};
@@ -124,10 +126,10 @@ static void look_into_snapshot(const drk_repository *repository, const char *id)
   FAILS(DRK_INVALID_ARGUMENT, drk_read_entry(NULL, repository, id, "sub", take_bytes, &content, &err));
 }
 
-static void check_repository(const drk_repository *repository, drk_storage *storage) {
-  drk_error *err = NULL;
-  drk_report *report = NULL;
-  drk_buffer *text = NULL;
+static void check_repository(const drk_repository* repository, drk_storage* storage) {
+  drk_error* err = NULL;
+  drk_report* report = NULL;
+  drk_buffer* text = NULL;
   drk_finding finding = DRK_FINDING_INIT;
   drk_check_options options = DRK_CHECK_OPTIONS_INIT;
   options.level = DRK_CHECK_FILES;
@@ -152,10 +154,10 @@ static void check_repository(const drk_repository *repository, drk_storage *stor
   drk_report_free(report);
 }
 
-static void restore_and_compare(const drk_repository *repository, const char *id) {
-  drk_error *err = NULL;
-  drk_restore_result *result = NULL;
-  drk_buffer *json = NULL;
+static void restore_and_compare(const drk_repository* repository, const char* id) {
+  drk_error* err = NULL;
+  drk_restore_result* result = NULL;
+  drk_buffer* json = NULL;
   drk_problem problem = DRK_PROBLEM_INIT;
   drk_restore_stats stats = DRK_RESTORE_STATS_INIT;
   drk_restore_options options = DRK_RESTORE_OPTIONS_INIT;
@@ -184,11 +186,11 @@ static void restore_and_compare(const drk_repository *repository, const char *id
   drk_restore_result_free(result);
 }
 
-static void list_and_forget(drk_repository *repository, const char *first) {
-  drk_error *err = NULL;
-  drk_snapshot_list *list = NULL;
-  drk_snapshot *found = NULL;
-  drk_snapshot *second = NULL;
+static void list_and_forget(drk_repository* repository, const char* first) {
+  drk_error* err = NULL;
+  drk_snapshot_list* list = NULL;
+  drk_snapshot* found = NULL;
+  drk_snapshot* second = NULL;
   int changes[2] = {0, 0};
   drk_snapshot_filter filter = DRK_SNAPSHOT_FILTER_INIT;
   const drk_pair other = {"env", "other"};
@@ -216,29 +218,29 @@ static void list_and_forget(drk_repository *repository, const char *first) {
   drk_snapshot_free(second);
 }
 
-static drk_status open_with(drk_storage *storage, const drk_secret *password, const drk_secret *key,
-                            drk_repository **out, drk_error **err) {
+static drk_status open_with(drk_storage* storage, const drk_secret* password, const drk_secret* key,
+                            drk_repository** out, drk_error** err) {
   drk_open_options options = DRK_OPEN_OPTIONS_INIT;
   options.credential.password = password;
   options.credential.key = key;
   return drk_repository_open(NULL, storage, &options, out, err);
 }
 
-static void key_round(drk_storage *storage, drk_repository *repository) {
-  drk_error *err = NULL;
-  drk_secret *key = NULL;
-  drk_secret *password = secret_of("correct horse");
-  drk_buffer *public_key = NULL;
-  drk_keys *keys = NULL;
+static void key_round(drk_storage* storage, drk_repository* repository) {
+  drk_error* err = NULL;
+  drk_secret* key = NULL;
+  drk_secret* password = secret_of("correct horse");
+  drk_buffer* public_key = NULL;
+  drk_keys* keys = NULL;
   drk_key_info info = DRK_KEY_INFO_INIT;
   drk_key_options options = DRK_KEY_OPTIONS_INIT;
   drk_credential own = {NULL, NULL};
-  drk_repository *again = NULL;
+  drk_repository* again = NULL;
   size_t size = 0;
   char slot[64];
   OK(drk_keygen(&key, &public_key, &err));
   CHECK(strncmp(drk_buffer_data(public_key), "drkit-pub-1", 11) == 0);
-  CHECK(strncmp((const char *)drk_secret_bytes(key, &size), "drkit-key-1", 11) == 0 && size == 76);
+  CHECK(strncmp((const char*)drk_secret_bytes(key, &size), "drkit-key-1", 11) == 0 && size == 76);
   options.public_key = drk_buffer_data(public_key);
   options.role = DRK_KEY_WRITE;
   options.label = "writer";
@@ -271,13 +273,13 @@ static void key_round(drk_storage *storage, drk_repository *repository) {
   drk_buffer_free(public_key);
 }
 
-static void remove_keys(drk_storage *storage, drk_repository *repository) {
-  drk_error *err = NULL;
-  drk_keys *keys = NULL;
+static void remove_keys(drk_storage* storage, drk_repository* repository) {
+  drk_error* err = NULL;
+  drk_keys* keys = NULL;
   drk_key_info info = DRK_KEY_INFO_INIT;
   drk_key_options options = DRK_KEY_OPTIONS_INIT;
-  drk_repository *again = NULL;
-  drk_secret *second = secret_of("second password");
+  drk_repository* again = NULL;
+  drk_secret* second = secret_of("second password");
   options.password = second;
   options.password_operations = 1;
   options.password_memory_bytes = 8192;
@@ -299,24 +301,24 @@ struct followed {
   int lines;
 };
 
-static int follow(const drk_progress_event *event, void *user_data) {
-  struct followed *followed = (struct followed *)user_data;
+static int follow(const drk_progress_event* event, void* user_data) {
+  struct followed* followed = (struct followed*)user_data;
   CHECK(event->struct_size == sizeof *event && strcmp(event->phase, "backup") == 0);
   followed->stored = event->bytes_stored;
   ++followed->events;
   return 0;
 }
 
-static void hear(drk_log_level level, const char *message, void *user_data) {
+static void hear(drk_log_level level, const char* message, void* user_data) {
   CHECK(level >= DRK_LOG_DEBUG && level <= DRK_LOG_ERROR && message != NULL);
-  ++((struct followed *)user_data)->lines;
+  ++((struct followed*)user_data)->lines;
 }
 
 int main(void) {
-  drk_error *err = NULL;
-  drk_storage *storage = NULL;
-  drk_repository *repository = NULL;
-  drk_snapshot *snapshot = NULL;
+  drk_error* err = NULL;
+  drk_storage* storage = NULL;
+  drk_repository* repository = NULL;
+  drk_snapshot* snapshot = NULL;
   struct followed followed = {0, 0, 0};
   drk_storage_options storage_options = DRK_STORAGE_OPTIONS_INIT;
   drk_context ctx = DRK_CONTEXT_INIT;

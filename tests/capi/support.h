@@ -25,16 +25,16 @@ static int checks = 0;
   } while (0)
 
 /* A call that must succeed; its error is told. Uses `err`, which must be in scope. */
-#define OK(call)                                                                                     \
-  do {                                                                                               \
-    const drk_status ok_status = (call);                                                             \
-    ++checks;                                                                                        \
-    if (ok_status != DRK_OK || err != NULL) {                                                        \
-      fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, drk_error_to_string(err));       \
-      ++failures;                                                                                    \
-      drk_error_free(err);                                                                           \
-      err = NULL;                                                                                    \
-    }                                                                                                \
+#define OK(call)                                                                               \
+  do {                                                                                         \
+    const drk_status ok_status = (call);                                                       \
+    ++checks;                                                                                  \
+    if (ok_status != DRK_OK || err != NULL) {                                                  \
+      fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, drk_error_to_string(err)); \
+      ++failures;                                                                              \
+      drk_error_free(err);                                                                     \
+      err = NULL;                                                                              \
+    }                                                                                          \
   } while (0)
 
 /* A call that must fail with this code, in the status and in the error. */
@@ -53,15 +53,15 @@ static int checks = 0;
 
 static char root[64];
 
-static inline char *below(const char *name) {
+static inline char* below(const char* name) {
   static char paths[8][256];
   static int next = 0;
-  char *path = paths[next++ % 8];
+  char* path = paths[next++ % 8];
   snprintf(path, sizeof paths[0], "%s/%s", root, name);
   return path;
 }
 
-static inline int remove_one(const char *path, const struct stat *info, int type, struct FTW *where) {
+static inline int remove_one(const char* path, const struct stat* info, int type, struct FTW* where) {
   (void)info;
   (void)type;
   (void)where;
@@ -69,7 +69,7 @@ static inline int remove_one(const char *path, const struct stat *info, int type
 }
 
 static inline void begin_tests(void) {
-  const char *parent = getenv("TMPDIR");
+  const char* parent = getenv("TMPDIR");
   snprintf(root, sizeof root, "%s/drkit-capi-XXXXXX", parent != NULL && strlen(parent) < 40 ? parent : "/tmp");
   if (mkdtemp(root) == NULL) {
     perror(root);
@@ -86,8 +86,8 @@ static inline int end_tests(void) {
   return failures == 0 && checks > 0 ? 0 : 1;
 }
 
-static inline void write_file(const char *path, const char *text, size_t times) {
-  FILE *file = fopen(path, "wb");
+static inline void write_file(const char* path, const char* text, size_t times) {
+  FILE* file = fopen(path, "wb");
   size_t i;
   CHECK(file != NULL);
   if (file == NULL) {
@@ -99,9 +99,9 @@ static inline void write_file(const char *path, const char *text, size_t times) 
   CHECK(fclose(file) == 0);
 }
 
-static inline int same_files(const char *a, const char *b) {
-  FILE *left = fopen(a, "rb");
-  FILE *right = fopen(b, "rb");
+static inline int same_files(const char* a, const char* b) {
+  FILE* left = fopen(a, "rb");
+  FILE* right = fopen(b, "rb");
   int same = left != NULL && right != NULL;
   int c = 0;
   while (same && c != EOF) {
@@ -117,19 +117,19 @@ static inline int same_files(const char *a, const char *b) {
   return same;
 }
 
-static inline drk_secret *secret_of(const char *text) {
-  drk_error *err = NULL;
-  drk_secret *secret = NULL;
+static inline drk_secret* secret_of(const char* text) {
+  drk_error* err = NULL;
+  drk_secret* secret = NULL;
   OK(drk_secret_new(text, strlen(text), &secret, &err));
   return secret;
 }
 
 /* A repository whose password costs little; the test is not about Argon2id. */
-static inline drk_repository *create_repository(drk_storage *storage, const char *password) {
-  drk_error *err = NULL;
-  drk_repository *repository = NULL;
-  drk_secret *secret = secret_of(password);
-  const drk_secret *passwords[1];
+static inline drk_repository* create_repository(drk_storage* storage, const char* password) {
+  drk_error* err = NULL;
+  drk_repository* repository = NULL;
+  drk_secret* secret = secret_of(password);
+  const drk_secret* passwords[1];
   drk_create_options options = DRK_CREATE_OPTIONS_INIT;
   passwords[0] = secret;
   options.passwords = passwords;
