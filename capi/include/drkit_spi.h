@@ -145,9 +145,9 @@ DRK_API drk_status drk_finding_sink_add(drk_finding_sink* sink, const drk_findin
 /** Looks at one snapshot. An error means: could not look. A finding means: looked and saw. */
 typedef struct drk_check_vtable {
   uint32_t struct_size;
-  int32_t level;                                                    /**< drk_check_level at which it runs, and above */
-  const char* id;                                                   /**< stable name; copied */
-  void (*destroy)(void* user_data);                                 /**< may be NULL */
+  int32_t level;                    /**< drk_check_level at which it runs, and above; not DRK_CHECK_OBJECTS */
+  const char* id;                   /**< stable name; copied */
+  void (*destroy)(void* user_data); /**< may be NULL */
   int (*applies_to)(const drk_snapshot* snapshot, void* user_data); /**< may be NULL: to everything */
   drk_status (*run)(const drk_cancel_token* cancel, const drk_repository* repository, const drk_snapshot* snapshot,
                     drk_finding_sink* sink, drk_error** err, void* user_data);

@@ -131,7 +131,7 @@ class Check(abc.ABC):
 
     #: Stable name of the check.
     id: str = "python"
-    #: "objects", "chunks", "files" or "boot": runs at this level and above.
+    #: "chunks", "files" or "boot": runs at this level and above; the level "objects" looks at no snapshot.
     level: str = "files"
 
     def applies_to(self, snapshot: Snapshot) -> bool:

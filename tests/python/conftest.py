@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import random
 
 import pytest
 
@@ -9,6 +10,8 @@ import drkit
 
 #: Argon2id that costs nothing: the tests are not about it.
 CHEAP = (1, 8192)
+#: Content that does not compress, so that packs have a size worth damaging.
+BIG = random.Random(1).randbytes(1_000_000)
 
 
 def tree_of(root: pathlib.Path) -> dict:
@@ -28,7 +31,7 @@ def tree(tmp_path):
     root = tmp_path / "tree"
     (root / "sub").mkdir(parents=True)
     (root / "a.txt").write_text("first\n")
-    (root / "sub" / "big.bin").write_bytes(bytes(range(256)) * 4000)
+    (root / "sub" / "big.bin").write_bytes(BIG)
     (root / "link").symlink_to("a.txt")
     (root / os.fsdecode(b"not-utf8-\xff")).write_bytes(b"odd")
     return root

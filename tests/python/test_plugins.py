@@ -208,7 +208,7 @@ class Counts(drkit.Check):
 
 def test_check(repo, tree):
     snapshot = repo.backup(tree)
-    report = repo.check(snapshot, checks=[Counts()])
+    report = repo.check(snapshot, level="chunks", checks=[Counts()])
     assert report.ok
     assert [(one.code, one.subject) for one in report.findings] == [("few", snapshot.id)]
 
@@ -220,7 +220,7 @@ def test_check_that_could_not_look(repo, tree):
 
     snapshot = repo.backup(tree)
     with pytest.raises(drkit.UnavailableError) as caught:
-        repo.check(snapshot, checks=[Broken()])
+        repo.check(snapshot, level="chunks", checks=[Broken()])
     assert caught.value.retryable
 
 
