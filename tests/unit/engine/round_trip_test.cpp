@@ -1,6 +1,10 @@
 #include <doctest/doctest.h>
 
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include <drkit/backup.hpp>
 #include <drkit/restore.hpp>
@@ -73,4 +77,33 @@ TEST_CASE("a wrong password opens nothing") {
   const auto opened = Repository::open(ctx, storage, opening("wrong"));
   REQUIRE_FALSE(opened.ok());
   CHECK(opened.error().code() == ErrorCode::bad_key);
+}
+
+TEST_CASE("including only a further name of a hard-linked file restores the file") {
+  const Context ctx;
+  const TempDir dir;
+  const std::string tree = dir.path() + "/tree";
+  REQUIRE(::mkdir(tree.c_str(), 0755) == 0);
+  std::ofstream(tree + "/a") << "content";
+  REQUIRE(::link((tree + "/a").c_str(), (tree + "/b").c_str()) == 0);
+  auto repository = Repository::create(ctx, make_memory_storage(), with_password("pw"));
+  REQUIRE(repository.ok());
+  auto source = make_filesystem_source(tree);
+  REQUIRE(source.ok());
+  const auto snapshot = backup(ctx, *repository, **source);
+  REQUIRE(snapshot.ok());
+  RestoreOptions by_include, by_exclude;
+  by_include.includes = {"/b"};
+  by_exclude.excludes = {"/a"};
+  for (const RestoreOptions& options : {by_include, by_exclude}) {
+    const std::string place = dir.path() + "/out" + std::to_string(options.includes.size());
+    auto target = make_filesystem_target(place);
+    REQUIRE(target.ok());
+    const auto restored = restore(ctx, *repository, *snapshot, **target, options);
+    REQUIRE_MESSAGE(restored.ok(), restored.error().to_string());
+    std::string text;
+    std::ifstream(place + "/b") >> text;
+    CHECK(text == "content");
+    CHECK_FALSE(std::filesystem::exists(place + "/a"));
+  }
 }
