@@ -23,6 +23,8 @@ class ManifestWriter {
   /// REQUIRES: paths come in entry_path_less order, none twice. Errors: internal otherwise.
   Result<void> add(const format::Record& record);
   Result<ManifestRoot> finish();
+  /// A root of everything added so far; more may be added. REQUIRES: something was added.
+  Result<ManifestRoot> checkpoint();
   /// Stores one node of extents.
   Result<format::ChunkId> store_extents(const std::vector<format::Extent>& extents);
 
