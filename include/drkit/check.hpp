@@ -12,8 +12,8 @@ namespace drkit {
 
 struct CheckOptions {
   CheckLevel level = CheckLevel::objects;
-  unsigned sample_percent = 100;     ///< objects and chunks looked at
-  std::string scratch_parent;        ///< boot: where the scratch directory is made
+  unsigned sample_percent = 100;     ///< of the objects, packs or files looked at; always the same ones for a percentage
+  std::string scratch_parent = "/var/tmp";  ///< boot: where the scratch directory is made
   std::vector<std::string> sql;      ///< boot: each statement must succeed
   std::string server_bin_directory;  ///< boot: empty: found by version
 };
@@ -33,11 +33,13 @@ struct Report {
   std::int64_t time_ns = 0;
   std::int64_t duration_ns = 0;
   std::vector<CheckRun> runs;
-  std::vector<Finding> findings;
+  std::vector<Finding> findings;  ///< the first 10 000
+  std::uint64_t findings_total = 0;
   bool ok() const;  ///< no finding of severity damage
 };
 
-/// Runs every check of the level and below that applies. With no snapshot: all snapshots.
+/// Runs every check of the level and below that applies. With no snapshot: all snapshots, each on its own, and the
+/// packs as a whole.
 /// Errors: a check that could not look; findings are no errors.
 DRKIT_API Result<Report> check(const Context& ctx, const Repository& repository, const Snapshot* snapshot,
                                const std::vector<std::unique_ptr<Check>>& checks, const CheckOptions& options);

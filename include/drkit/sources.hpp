@@ -15,18 +15,19 @@ struct FilesystemOptions {
   /// Globs of what is left out. A pattern without '/' matches a name at any depth, one with '/' the whole path from
   /// the root; '*' and '?' stop at '/', "**" does not; a trailing '/' matches directories only. An excluded
   /// directory is not entered.
-  std::vector<std::string> excludes;
+  std::vector<std::string> excludes{};
   bool one_file_system = false;  ///< mount points are kept as empty directories
   bool exclude_caches = false;   ///< of a directory with a valid CACHEDIR.TAG only the directory and the tag are kept
   bool xattrs = true;            ///< extended attributes and ACLs
 };
 
-/// A directory tree, or a single regular file (one entry, named by its last part). A symlink given as root is followed,
-/// none below it is. Entries come in path order; memory follows depth times directory size, and the names of files whose
-/// other hard links were not met yet.
+/// A directory tree, or a single regular file (one entry, named by its last part). A symlink given as root is
+/// followed, none below it is. Entries come in path order; memory follows depth times directory size, and the names of
+/// files whose other hard links were not met yet.
 /// A name that disappears while the tree is walked is left out: what was deleted during a backup is no loss. Anything
-/// else that cannot be looked at comes as an entry with its problem set. A file that changed while it was read fails in
-/// Stream::close with precondition_failed, one that was deleted after its entry was given in Stream::read with not_found.
+/// else that cannot be looked at comes as an entry with its problem set. A file that changed while it was read fails
+/// in Stream::read or close with precondition_failed, one that was deleted after its entry was given in Stream::read
+/// with not_found.
 /// Hard links of anything but regular files come as separate entries.
 /// Errors: begin answers not_found, permission_denied, invalid_argument (neither directory nor regular file).
 /// Thread-safety: as Source says; streams may outlive the source.
@@ -39,10 +40,11 @@ struct FilesystemTargetOptions {
 
 /// A directory on a local file system; missing parents are made.
 ///
-/// begin creates ".drkit-restore-incomplete" in the root and finish removes it: a tree that holds it was not restored to
-/// the end, and a delta restore may be run over it. Files are written under their final names and removed when the sink
-/// is destroyed before close; a killed process leaves them behind, beside that marker. Until finish everything is 0700
-/// or 0600 unless its attributes were set already. Hard links are made by finish. finish ends with syncfs.
+/// begin creates ".drkit-restore-incomplete" in the root and finish removes it: a tree that holds it was not restored
+/// to the end, and a delta restore may be run over it. Files are written under their final names and removed when the
+/// sink is destroyed before close, also when close fails; a killed process leaves them behind, beside that marker. Until
+/// finish everything is 0700 or 0600 unless its attributes were set already. Hard links are made by finish, which ends
+/// with syncfs.
 ///
 /// Owners are set when the settings say so and the process is root. security.* and trusted.* attributes are set by root
 /// alone and logged otherwise.
@@ -61,8 +63,8 @@ DRKIT_API Result<std::unique_ptr<RestoreTarget>> make_filesystem_target(std::str
 /// Errors: close answers io when the command exits non-zero or by a signal, with the end of its standard error.
 DRKIT_API Result<std::unique_ptr<Source>> make_process_source(std::string command, std::string name = "stdout");
 
-/// Feeds the one regular or stream entry that is opened to the standard input of `/bin/sh -c command`; other entries are
-/// refused, except the root directory. Sequential. Errors: as the source.
+/// Feeds the one regular or stream entry that is opened to the standard input of `/bin/sh -c command`; other entries
+/// are refused, except the root directory. Sequential. Errors: as the source.
 DRKIT_API Result<std::unique_ptr<RestoreTarget>> make_process_target(std::string command);
 
 /// Writes the content of what is opened, one after the other, to a descriptor. Sequential.

@@ -9,6 +9,7 @@ namespace drkit::repo {
 
 struct Budget {
   unsigned threads = 1;              ///< that compress and seal, or open and decode
+  std::size_t frame_bytes = 0;       ///< a frame of data is closed when it holds this much: it compresses no better beyond
   std::size_t pack_bytes = 0;        ///< a pack is closed at this size; about three exist at once
   std::size_t frames_in_flight = 0;  ///< each holds up to about 5 MiB plain and as much sealed
   std::size_t spool_bytes = 0;       ///< records sorted in memory before they go to a temporary file
@@ -22,6 +23,7 @@ struct Budget {
     // A third of the memory is for frames, 6 MiB each; one more than the threads keeps them all busy.
     budget.threads = std::clamp<unsigned>(wanted, 1, static_cast<unsigned>(std::max<std::size_t>(memory / 3 / (12 * kMiB), 1)));
     budget.frames_in_flight = budget.threads + std::max<std::size_t>(1, budget.threads / 2);
+    budget.frame_bytes = kMiB;
     budget.pack_bytes = std::clamp(memory / 8, 4 * kMiB, 32 * kMiB);
     budget.spool_bytes = memory / 16;
     budget.window_bytes = memory * 4;

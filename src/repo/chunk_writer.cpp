@@ -1,5 +1,7 @@
 #include "repo/chunk_writer.hpp"
 
+#include <algorithm>
+
 #include "crypto/cipher.hpp"
 #include "crypto/random.hpp"
 #include "repo/layout.hpp"
@@ -7,8 +9,8 @@
 namespace drkit::repo {
 namespace {
 
-/// A frame is closed when it holds this much: data compresses no better beyond it, and manifest nodes are read singly.
-constexpr std::size_t kFrameBytes[2] = {std::size_t{1} << 20, std::size_t{128} << 10};
+/// Manifest nodes are read singly: their frames are smaller than those of data.
+constexpr std::size_t kMetaFrameBytes = std::size_t{128} << 10;
 /// Bounds the memory that a pack of very small chunks needs for its directory.
 constexpr std::size_t kMaxPackChunks = 20'000;
 constexpr std::size_t kMaxFrameChunks = 4'000;
@@ -54,9 +56,9 @@ Result<bool> ChunkWriter::add(format::PackType type, const crypto::ChunkId& id, 
   frame.plain.append(plain);
   frame.chunks.push_back({id, static_cast<std::uint32_t>(plain.size())});
   pending_.insert(id);
-  if (frame.plain.size() >= kFrameBytes[slot_of(type)] || frame.chunks.size() >= kMaxFrameChunks) {
-    DRKIT_TRY(submit(type));
-  }
+  const std::size_t data_bytes = impl_->budget.frame_bytes;
+  const std::size_t full = type == format::PackType::data ? data_bytes : std::min(data_bytes, kMetaFrameBytes);
+  if (frame.plain.size() >= full || frame.chunks.size() >= kMaxFrameChunks) DRKIT_TRY(submit(type));
   return true;
 }
 

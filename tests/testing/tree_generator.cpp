@@ -53,7 +53,8 @@ class Generator {
 };
 
 std::string Generator::new_name(unsigned number) {
-  constexpr std::array<const char*, 6> kOdd = {"not\xff\xfeutf8-", "new\nline \t", "-dash", "\\back'quote\"*?[", "d-", "d"};
+  constexpr std::array<const char*, 6> kOdd = {"not\xff\xfeutf8-", "new\nline \t", "-dash",
+                                               "\\back'quote\"*?[", "d-", "d"};
   const std::uint64_t kind = below(10);
   std::string name(kind < kOdd.size() ? kOdd[kind] : "d");
   if (kind == 6) name.assign(200, 'l');
@@ -89,7 +90,8 @@ void Generator::make_link_or_special(const std::string& path) {
   } else if (kind == 6 || !root_user()) {
     check(::mknod(path.c_str(), S_IFSOCK | 0600, 0));
   } else {
-    check(::mknod(path.c_str(), (below(2) == 0 ? S_IFCHR : S_IFBLK) | 0600, makedev(static_cast<unsigned>(below(300)), static_cast<unsigned>(below(70000)))));
+    const dev_t device = makedev(static_cast<unsigned>(below(300)), static_cast<unsigned>(below(70000)));
+    check(::mknod(path.c_str(), (below(2) == 0 ? S_IFCHR : S_IFBLK) | 0600, device));
   }
   others_.push_back(path);
 }
@@ -214,7 +216,7 @@ bool mutate_tree(const std::string& root, std::uint64_t seed, const TreeShape& s
     }
   }
   Generator added(root, seed + 1, TreeShape{.entries = shape.entries / 4, .max_depth = shape.max_depth});
-  for (unsigned i = 0; i < shape.entries / 4; ++i) added.make_one(100'000 + i);
+  for (unsigned i = 0; i < shape.entries / 4; ++i) added.make_one(static_cast<unsigned>(seed % 1000) * 1000 + 100'000 + i);
   added.finish();
   return generator.ok() && added.ok();
 }

@@ -38,19 +38,42 @@ struct CheckInfo {
 /// Where a check may look.
 struct CheckInput {
   const Repository& repository;
-  const Snapshot* snapshot = nullptr;  ///< null: the repository as a whole
-  unsigned sample_percent = 100;
-  std::string scratch_directory;       ///< boot: an own empty directory on a big enough file system
-  std::vector<std::string> sql;        ///< boot: statements to run
-  std::string server_bin_directory;    ///< boot: empty: found by version
+  const Snapshot& snapshot;
+  std::string scratch_directory;     ///< boot: an own empty directory on a big enough file system
+  std::vector<std::string> sql;      ///< boot: statements to run
+  std::string server_bin_directory;  ///< boot: empty: found by version
 };
 
+/// What a check did, for the report.
+struct CheckSummary {
+  std::uint64_t looked_at = 0;  ///< files or statements
+  std::string detail;           ///< one line
+};
+
+/// Sees the content of every file of a snapshot in path order, read once for all observers.
+/// Thread-safety: one thread.
+class DRKIT_API ContentObserver {
+ public:
+  virtual ~ContentObserver() = default;
+  virtual void begin_file(const Entry& entry) = 0;
+  virtual void data(ByteView bytes) = 0;
+  /// readable: false when a part of the content is damaged and was left out; that is reported already.
+  virtual void end_file(const Entry& entry, bool readable, const FindingSink& report) = 0;
+  virtual Result<CheckSummary> finish(const FindingSink& report) = 0;
+};
+
+/// Looks at one snapshot: either by observing its content, or by a run of its own.
+/// Thread-safety: one thread.
 class DRKIT_API Check {
  public:
   virtual ~Check() = default;
   virtual CheckInfo info() const = 0;
-  virtual bool applies_to(const Snapshot* snapshot) const = 0;
-  virtual Result<void> run(const Context& ctx, const CheckInput& input, const FindingSink& report) = 0;
+  virtual bool applies_to(const Snapshot& snapshot) const = 0;
+  /// Null when the check runs by itself. Errors: the check cannot look.
+  virtual Result<std::unique_ptr<ContentObserver>> observe(const Context&, const CheckInput&) {
+    return std::unique_ptr<ContentObserver>();
+  }
+  virtual Result<CheckSummary> run(const Context&, const CheckInput&, const FindingSink&) { return CheckSummary{}; }
 };
 
 }  // namespace drkit

@@ -45,6 +45,7 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
   struct Retry {
     std::size_t pattern = std::string_view::npos;
     std::size_t text = 0;
+    bool whole_parts = false;  // "**/": only full parts may stand for it
   } star, deep;
   std::size_t p = 0;
   std::size_t t = 0;
@@ -53,12 +54,12 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
       const bool crosses = pattern.substr(p, 2) == "**";
       while (p < pattern.size() && pattern[p] == '*') ++p;
       if (crosses) {
-        // "**/" also stands for no directory at all.
-        if (p < pattern.size() && pattern[p] == '/' && (t == 0 || text[t - 1] == '/')) ++p;
-        deep = {p, t};
+        const bool parts = p < pattern.size() && pattern[p] == '/' && (t == 0 || text[t - 1] == '/');
+        if (parts) ++p;
+        deep = {p, t, parts};
         star = {};
       } else {
-        star = {p, t};
+        star = {p, t, false};
       }
       continue;
     }
@@ -71,8 +72,10 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
       p = star.pattern;
       t = ++star.text;
     } else if (deep.pattern != std::string_view::npos && deep.text < text.size()) {
+      const std::size_t slash = deep.whole_parts ? text.find('/', deep.text) : deep.text;
+      if (slash == std::string_view::npos) return false;
       p = deep.pattern;
-      t = ++deep.text;
+      t = deep.text = slash + 1;
       star = {};
     } else {
       return false;

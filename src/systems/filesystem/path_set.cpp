@@ -4,7 +4,7 @@
 
 namespace drkit::systems::filesystem {
 
-__extension__ using Wide = unsigned __int128;
+__extension__ typedef unsigned __int128 Wide;
 
 std::uint64_t PathSet::hash(std::string_view path) {
   const std::uint64_t value = std::hash<std::string_view>()(path);

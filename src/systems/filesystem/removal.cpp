@@ -110,7 +110,11 @@ Result<void> Sweep::run() {
 
 Result<void> remove_tree(const Context& ctx, int directory_fd, const std::string& name, const std::string& path) {
   if (::unlinkat(directory_fd, name.c_str(), 0) == 0 || errno == ENOENT) return {};
-  if (errno != EISDIR && errno != EPERM) return errno_error(errno, "remove the file", path);
+  const int failed = errno;
+  struct stat status;
+  if (::fstatat(directory_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(status.st_mode)) {
+    return errno_error(failed, "remove the file", path);
+  }
   DRKIT_ASSIGN(UniqueFd fd, open_directory(directory_fd, name, path));
   Sweep sweep(ctx, nullptr);
   DRKIT_TRY(sweep.push(std::move(fd), name, path, true));

@@ -23,7 +23,9 @@ int open_directory_at(int parent, const char* name, uid_t owner) {
   return fd < 0 && errno == EPERM ? ::openat(parent, name, flags) : fd;
 }
 
-Error problem_of(int number, std::string_view action) { return base::errno_error(number, "cannot " + std::string(action), ""); }
+Error problem_of(int number, std::string_view action) {
+  return base::errno_error(number, "cannot " + std::string(action), "");
+}
 
 std::unique_ptr<Stream> lost_entry(const std::string& path) {
   Entry entry;
@@ -185,7 +187,8 @@ void TreeWalk::enter(UniqueFd fd, const struct stat& status, Entry& entry) {
   level.proc = proc_prefix(fd.get());
   level.fd = std::make_shared<const UniqueFd>(std::move(fd));
   if (options_.exclude_caches) keep_cache_tag_only(level);
-  if (levels_.size() > kMaxOpenLevels) levels_[levels_.size() - kMaxOpenLevels].fd.reset();  // never the root's
+  // The root stays open: it is the way back when ".." is not.
+  if (levels_.size() > kMaxOpenLevels) levels_[levels_.size() - kMaxOpenLevels].fd.reset();
   path_ = entry.path;
   levels_.push_back(std::move(level));
 }
@@ -207,8 +210,8 @@ void TreeWalk::leave() {
   reopen_parent(*done.fd);
 }
 
-// Only so many levels stay open. The way back up is "..", or else the path from the root, and must lead to the directory
-// that was left: after a move it may not, and then what is left of the parent is reported as lost.
+// Only so many levels stay open. The way back up is "..", or else the path from the root, and must lead to the
+// directory that was left: after a move it may not, and then what is left of the parent is reported as lost.
 void TreeWalk::reopen_parent(const UniqueFd& child) {
   Level& parent = levels_.back();
   const auto is_parent = [&parent](const UniqueFd& fd) {

@@ -100,7 +100,8 @@ Result<std::unique_ptr<Source>> make_process_source(std::string command, std::st
   if (command.empty() || command.find('\0') != std::string::npos) {
     return Error(ErrorCode::invalid_argument, "command is empty or holds a nul byte");
   }
-  if (name.empty() || name == "." || name == ".." || name.find_first_of(std::string_view("/\0", 2)) != std::string::npos) {
+  const bool has_separator = name.find_first_of(std::string_view("/\0", 2)) != std::string::npos;
+  if (name.empty() || name == "." || name == ".." || has_separator) {
     return Error(ErrorCode::invalid_argument, "name of the stream is not a file name");
   }
   return std::unique_ptr<Source>(

@@ -1,0 +1,185 @@
+#include "secrets.hpp"
+
+#include <fcntl.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+
+namespace cli {
+namespace {
+
+using drkit::Context;
+using drkit::Credential;
+using drkit::Error;
+using drkit::ErrorCode;
+using drkit::Result;
+using drkit::Secret;
+
+constexpr std::size_t kMostBytes = 1U << 20U;
+
+struct Environment {
+  std::optional<Secret> password;
+  std::string password_file;
+};
+
+Environment& environment() {
+  static Environment values;
+  return values;
+}
+
+Error system_error(const std::string& what, const std::string& path) {
+  const ErrorCode code = errno == ENOENT                      ? ErrorCode::not_found
+                         : errno == EACCES || errno == EPERM ? ErrorCode::permission_denied
+                                                              : ErrorCode::io;
+  return Error(code, what + ": " + std::strerror(errno)).with("path", path);
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ > 2) ::close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+Secret without_line_ending(const Secret& bytes, std::size_t size) {
+  const drkit::ByteView view = bytes.view();
+  if (size > 0 && view[size - 1] == std::byte{'\n'}) --size;
+  if (size > 0 && view[size - 1] == std::byte{'\r'}) --size;
+  return Secret::copy_of(view.first(size));
+}
+
+// Reads until the end of the file, or of the line for a terminal.
+Result<Secret> read_secret(int fd, bool line, const std::string& what, const std::string& path) {
+  Secret buffer = Secret::zeros(kMostBytes);
+  const std::span<std::byte> room = buffer.writable();
+  std::size_t size = 0;
+  while (size < room.size()) {
+    const ssize_t got = ::read(fd, room.data() + size, room.size() - size);
+    if (got < 0 && errno == EINTR && line) return Error(ErrorCode::cancelled, "interrupted");
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_error("cannot read the " + what, path);
+    size += static_cast<std::size_t>(got);
+    if (got == 0 || (line && room[size - 1] == std::byte{'\n'})) break;
+  }
+  if (size == room.size()) return Error(ErrorCode::invalid_argument, "the " + what + " is longer than 1 MiB").with("path", path);
+  Secret secret = without_line_ending(buffer, size);
+  if (secret.empty()) return Error(ErrorCode::invalid_argument, "the " + what + " is empty").with("path", path);
+  return secret;
+}
+
+// Switches the echo off for as long as it lives.
+class Silence {
+ public:
+  explicit Silence(int fd) : fd_(fd), changed_(::tcgetattr(fd, &before_) == 0) {
+    if (!changed_) return;
+    termios quiet = before_;
+    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    ::tcsetattr(fd_, TCSAFLUSH, &quiet);
+  }
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+  ~Silence() {
+    if (changed_) ::tcsetattr(fd_, TCSAFLUSH, &before_);
+  }
+
+ private:
+  int fd_;
+  termios before_{};
+  bool changed_;
+};
+
+void say(int fd, std::string_view text) {
+  // A terminal that went away shows itself at the read that follows.
+  [[maybe_unused]] const ssize_t written = ::write(fd, text.data(), text.size());
+}
+
+Result<Secret> ask(const std::string& question) {
+  const Descriptor terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
+  if (terminal.get() < 0) return system_error("cannot open the terminal", "/dev/tty");
+  say(terminal.get(), question);
+  Result<Secret> answer = [&] {
+    const Silence silence(terminal.get());
+    return read_secret(terminal.get(), true, "password", "/dev/tty");
+  }();
+  say(terminal.get(), "\n");
+  return answer;
+}
+
+Result<std::optional<Secret>> password_given(const std::string& password_file) {
+  if (!password_file.empty()) {
+    DRKIT_ASSIGN(Secret secret, read_secret_file(password_file, "password file"));
+    return std::optional<Secret>(std::move(secret));
+  }
+  if (!environment().password_file.empty()) {
+    DRKIT_ASSIGN(Secret secret, read_secret_file(environment().password_file, "file named by DRKIT_PASSWORD_FILE"));
+    return std::optional<Secret>(std::move(secret));
+  }
+  if (environment().password) return std::optional<Secret>(environment().password->clone());
+  return std::optional<Secret>();
+}
+
+}  // namespace
+
+void take_environment() {
+  if (const char* file = std::getenv("DRKIT_PASSWORD_FILE"); file != nullptr) environment().password_file = file;
+  if (char* password = std::getenv("DRKIT_PASSWORD"); password != nullptr) {
+    if (*password != '\0') environment().password = Secret::from_text(password);
+    ::explicit_bzero(password, std::strlen(password));
+  }
+  ::unsetenv("DRKIT_PASSWORD");
+  ::unsetenv("DRKIT_PASSWORD_FILE");
+}
+
+Result<Secret> read_secret_file(const std::string& path, const std::string& what) {
+  if (path == "-") return read_secret(STDIN_FILENO, true, what, "standard input");
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return system_error("cannot open the " + what, path);
+  return read_secret(file.get(), false, what, path);
+}
+
+Result<Credential> find_credential(const Context&, const SecretOptions& options) {
+  Credential credential;
+  if (!options.key_file.empty()) {
+    DRKIT_ASSIGN(credential.key, read_secret_file(options.key_file, "key file"));
+    return credential;
+  }
+  DRKIT_ASSIGN(credential.password, password_given(options.password_file));
+  if (credential.password) return credential;
+  if (::isatty(STDIN_FILENO) == 0) {
+    return Error(ErrorCode::unauthenticated,
+                 "no password: set DRKIT_PASSWORD_FILE or DRKIT_PASSWORD, or give --password-file or --key-file");
+  }
+  DRKIT_ASSIGN(credential.password, ask("password of the repository: "));
+  return credential;
+}
+
+Result<std::optional<Secret>> find_new_password(const Context&, const std::string& password_file, bool environment_too,
+                                                bool may_ask) {
+  if (!password_file.empty()) {
+    DRKIT_ASSIGN(Secret secret, read_secret_file(password_file, "password file"));
+    return std::optional<Secret>(std::move(secret));
+  }
+  if (environment_too) {
+    DRKIT_ASSIGN(std::optional<Secret> given, password_given(""));
+    if (given) return given;
+  }
+  if (!may_ask || ::isatty(STDIN_FILENO) == 0) return std::optional<Secret>();
+  DRKIT_ASSIGN(Secret first, ask("new password: "));
+  DRKIT_ASSIGN(const Secret second, ask("the same again: "));
+  if (!(first == second)) return Error(ErrorCode::invalid_argument, "the two passwords differ");
+  return std::optional<Secret>(std::move(first));
+}
+
+}  // namespace cli

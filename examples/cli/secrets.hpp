@@ -1,0 +1,33 @@
+// secrets: where passwords and keys come from. The command line alone reads the environment; the library never does.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <drkit/context.hpp>
+#include <drkit/repository.hpp>
+#include <drkit/secret.hpp>
+
+namespace cli {
+
+struct SecretOptions {
+  std::string password_file;
+  std::string key_file;
+};
+
+/// Takes DRKIT_PASSWORD and DRKIT_PASSWORD_FILE out of the environment, so that no command started later (exec:, a
+/// server under test) inherits them. Called once, first.
+void take_environment();
+
+/// The first of: --key-file, --password-file, DRKIT_PASSWORD_FILE, DRKIT_PASSWORD, a question on the terminal.
+/// Errors: unauthenticated when there is none of them.
+drkit::Result<drkit::Credential> find_credential(const drkit::Context& ctx, const SecretOptions& options);
+
+/// As find_credential, for a new password: no key file, the terminal asks twice. Empty when there is none.
+drkit::Result<std::optional<drkit::Secret>> find_new_password(const drkit::Context& ctx, const std::string& password_file,
+                                                              bool environment_too, bool ask);
+
+/// The first line of a file, at most 1 MiB, without its line ending; "-" reads standard input.
+drkit::Result<drkit::Secret> read_secret_file(const std::string& path, const std::string& what);
+
+}  // namespace cli

@@ -1,0 +1,121 @@
+// PostgreSQL: a cluster as a source, a restored data directory as a target, and booting one to prove it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <drkit/context.hpp>
+#include <drkit/result.hpp>
+#include <drkit/spi/source.hpp>
+#include <drkit/spi/target.hpp>
+
+namespace drkit {
+
+enum class PostgresMode : std::uint8_t {
+  automatic,  ///< what this build can do; today stream
+  stream,     ///< BASE_BACKUP over the replication protocol
+  local,      ///< reading the data directory
+};
+
+enum class PostgresWhat : std::uint8_t {
+  cluster,  ///< the whole data directory with its tablespaces
+};
+
+struct PostgresOptions {
+  PostgresMode mode = PostgresMode::automatic;
+  PostgresWhat what = PostgresWhat::cluster;
+  std::string label = "drkit";     ///< shown in backup_label and pg_stat_progress_basebackup
+  bool fast_checkpoint = true;     ///< false: the server spreads the checkpoint, which takes minutes
+  std::uint32_t max_rate_kib = 0;  ///< KiB/s that the server sends at most; 0 or 32..1048576
+  bool verify_checksums = true;    ///< the server checks page checksums; a bad page makes the backup FAILED
+  bool wal = true;                 ///< the WAL that the backup needs is part of it, so that it restores alone
+  std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);
+};
+
+/// A source that streams a running cluster, server versions 15 to 18. conninfo is a libpq connection string or URI;
+/// what it leaves open libpq takes from its own variables and files. The role needs REPLICATION.
+///
+/// Entries: the data directory as the server sends it, the content of tablespaces below pg_tblspc/OID (whose own entry
+/// is the symlink), then "" (the root) and, last, backup_manifest, whose size is known only after it was read. Receipt:
+/// start_lsn, end_lsn, timeline, end_timeline, system_id, server_version, server_version_num, major_version,
+/// wal_segment_bytes, backup_from, checkpoint_lsn, start_time, label, tablespaces ("OID=location" lines).
+/// Errors: invalid_argument, unsupported (mode=local, server older than 15), version_unsupported (newer than 18) and,
+///   from the calls of the source, unauthenticated, permission_denied, unavailable, timeout, cancelled, corrupt, io.
+DRKIT_API Result<std::unique_ptr<Source>> make_postgres_source(std::string conninfo, PostgresOptions options = {});
+
+/// One statement of the user's, run after the restored cluster came up.
+struct PostgresQuery {
+  std::string sql;
+  std::string database = "postgres";
+};
+
+struct PostgresBootOptions {
+  std::string bin_dir;  ///< folder of the server's programs; "": /usr/lib/postgresql/MAJOR/bin
+  std::map<std::string, std::string> environment;  ///< for those programs, for example LD_LIBRARY_PATH
+  std::string scratch_dir = "/tmp";  ///< parent of a private folder for socket, log and access rules; a short path
+  std::string user;                  ///< a superuser; "": the one that initdb made
+  std::chrono::milliseconds start_timeout = std::chrono::minutes(30);  ///< until recovery is over
+  std::string shared_buffers = "128MB";
+  bool amcheck = true;                  ///< pg_amcheck, or the same functions by SQL where it is not installed
+  bool read_everything = true;          ///< pg_dump of every database, or COPY of every table where it is not installed
+  bool keep_preload_libraries = false;  ///< false: background workers such as job schedulers do not run on the copy
+  bool durable = false;                 ///< true: fsync as configured, for a directory that lives on afterwards
+  std::vector<PostgresQuery> queries;   ///< a single boolean result must be true
+};
+
+struct PostgresBootCheck {
+  std::string name;     ///< "start", "amcheck", "dump", "query", "stop"
+  std::string subject;  ///< database or statement
+  bool ok = false;
+  double seconds = 0;
+  std::string output;  ///< what it said; the first 4 KiB
+};
+
+struct PostgresBootReport {
+  bool ready = false;  ///< recovery ended and the server took connections
+  double seconds_to_ready = 0;
+  int major_version = 0;
+  bool own_configuration = false;  ///< the cluster's postgresql.conf was missing or no server started with it
+  std::vector<PostgresBootCheck> checks;
+  std::string log_tail;  ///< end of the server's log; only when something failed
+  bool ok() const {
+    for (const PostgresBootCheck& check : checks) {
+      if (!check.ok) return false;
+    }
+    return ready;
+  }
+};
+
+/// Starts the cluster in data_dir on a private socket, without network, archiving, replication or autovacuum, until
+/// recovery is over, checks it and stops it. The directory is changed as a start changes it (and standby.signal and
+/// recovery.signal are renamed to *.disabled): give it a copy. Run by root, the server runs as the directory's owner.
+/// A cluster that does not start is a report with ready == false; no process, socket or file stays behind.
+/// Errors: not_found (no data directory), precondition_failed (a server runs in it, or it belongs to root), unsupported
+///   (no programs of its version; the message names where), invalid_argument (scratch_dir too long), cancelled, io.
+DRKIT_API Result<PostgresBootReport> boot_postgres(const Context& ctx, const std::string& data_dir,
+                                                   const PostgresBootOptions& options);
+
+struct PostgresRestoreOptions {
+  /// Old location or oid of a tablespace -> new folder, an absolute path.
+  std::map<std::string, std::string> tablespaces;
+  /// Folder in which every other tablespace gets a folder named by its oid; an absolute path.
+  std::optional<std::string> all_tablespaces_under;
+};
+
+/// Makes a target for a tree at an absolute path: the filesystem's factory.
+using MakeRestoreTarget = std::function<Result<std::unique_ptr<RestoreTarget>>(std::string root)>;
+
+/// A target for a data directory at root: the content of each tablespace goes to its (new) location, which must be
+/// empty unless delta, and the link in pg_tblspc points there. Without a new location the old one is used. Errors:
+/// invalid_argument (a location that is relative or inside root), precondition_failed from begin when a server
+///   runs in root, and those of the targets made.
+DRKIT_API Result<std::unique_ptr<RestoreTarget>> make_postgres_target(MakeRestoreTarget make, std::string root,
+                                                                      PostgresRestoreOptions options = {});
+
+}  // namespace drkit

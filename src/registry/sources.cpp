@@ -1,0 +1,59 @@
+#include <drkit/postgres.hpp>
+#include <drkit/registry.hpp>
+#include <drkit/sources.hpp>
+
+#include <limits>
+
+#include "base/url.hpp"
+#include "registry/path_address.hpp"
+
+namespace drkit {
+namespace {
+
+Result<PostgresMode> postgres_mode(const std::string& name) {
+  if (name == "auto") return PostgresMode::automatic;
+  if (name == "stream") return PostgresMode::stream;
+  if (name == "local") return PostgresMode::local;
+  return Error(ErrorCode::invalid_argument, "mode is auto, stream or local").with("mode", name);
+}
+
+Result<PostgresWhat> postgres_what(const std::string& name) {
+  if (name == "cluster") return PostgresWhat::cluster;
+  if (name == "dump") return Error(ErrorCode::unsupported, "this build backs up whole clusters only").with("what", name);
+  return Error(ErrorCode::invalid_argument, "what is cluster or dump").with("what", name);
+}
+
+Result<std::unique_ptr<Source>> open_postgres(std::string_view address, const SourceOptions& options) {
+  PostgresOptions postgres;
+  DRKIT_ASSIGN(postgres.mode, postgres_mode(options.mode));
+  DRKIT_ASSIGN(postgres.what, postgres_what(options.what));
+  if (options.max_rate_kib > std::numeric_limits<std::uint32_t>::max()) {
+    return Error(ErrorCode::invalid_argument, "the rate is above what the server takes");
+  }
+  postgres.max_rate_kib = static_cast<std::uint32_t>(options.max_rate_kib);
+  // libpq takes a URI whole; a connection string comes without our scheme.
+  const std::string_view rest = address.substr(address.find(':') + 1);
+  return make_postgres_source(std::string(rest.starts_with("//") ? address : rest), postgres);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> open_source(const Context&, std::string_view address, const SourceOptions& options) {
+  const std::string scheme = base::scheme_of(address);
+  if (scheme == "postgres" || scheme == "postgresql") return open_postgres(address, options);
+  if (scheme == "exec") {
+    const std::string_view command = address.substr(std::string_view("exec:").size());
+    if (command.empty()) return Error(ErrorCode::invalid_argument, "a command must follow exec:");
+    return make_process_source(std::string(command));
+  }
+  if (scheme.empty() || scheme == "file") {
+    DRKIT_ASSIGN(std::string path, registry::directory_of(address));
+    FilesystemOptions files;
+    files.excludes = options.excludes;
+    files.one_file_system = options.one_file_system;
+    return make_filesystem_source(std::move(path), std::move(files));
+  }
+  return Error(ErrorCode::unsupported, "this build has no source with this scheme").with("scheme", scheme);
+}
+
+}  // namespace drkit

@@ -1,0 +1,43 @@
+#include <drkit/registry.hpp>
+#include <drkit/storage.hpp>
+
+#include "base/url.hpp"
+#include "registry/path_address.hpp"
+
+namespace drkit {
+namespace {
+
+Result<StoragePtr> open_driver(std::string_view address, const StorageOptions& options) {
+  const std::string scheme = base::scheme_of(address);
+  if (scheme.empty() || scheme == "file") {
+    DRKIT_ASSIGN(const std::string path, registry::directory_of(address));
+    LocalOptions local;
+    local.create = options.create;
+    return make_local_storage(path, local);
+  }
+  if (scheme == "mem") {
+    if (address.size() > std::string_view("mem:").size()) {
+      return Error(ErrorCode::invalid_argument, "nothing may follow mem:");
+    }
+    return make_memory_storage();
+  }
+  return Error(ErrorCode::unsupported, "this build has no storage with this scheme").with("scheme", scheme);
+}
+
+}  // namespace
+
+Result<StoragePtr> open_storage(const Context&, std::string_view address, const StorageOptions& options) {
+  DRKIT_ASSIGN(StoragePtr storage, open_driver(address, options));
+  if (options.upload_bytes_per_second > 0 || options.download_bytes_per_second > 0) {
+    storage = with_throttle(std::move(storage), {options.upload_bytes_per_second, options.download_bytes_per_second});
+  }
+  // Outermost, so that bytes sent again are counted against the limit again.
+  if (options.attempts > 1) {
+    RetryOptions retry;
+    retry.max_attempts = options.attempts;
+    storage = with_retry(std::move(storage), retry);
+  }
+  return storage;
+}
+
+}  // namespace drkit

@@ -1,0 +1,13 @@
+// The backup_label file: "KEY: value" lines.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace drkit::systems::postgres {
+
+/// Keys as written, for example "CHECKPOINT LOCATION"; lines of another form are left out.
+std::map<std::string, std::string> parse_backup_label(std::string_view text);
+
+}  // namespace drkit::systems::postgres

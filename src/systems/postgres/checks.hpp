@@ -1,0 +1,16 @@
+// The checks of PostgreSQL snapshots: the cluster's own manifest, pages and WAL; and a boot.
+#pragma once
+
+#include <memory>
+
+#include <drkit/postgres.hpp>
+#include <drkit/spi/check.hpp>
+
+namespace drkit::systems::postgres {
+
+/// Level files: see ClusterCheck.
+std::unique_ptr<Check> make_cluster_check();
+/// Level boot: restores through targets that `make` gives, starts the cluster and asks it.
+std::unique_ptr<Check> make_boot_check(MakeRestoreTarget make);
+
+}  // namespace drkit::systems::postgres

@@ -1,0 +1,352 @@
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+#include <optional>
+
+#include <drkit/postgres.hpp>
+
+#include "systems/postgres/backup_label.hpp"
+#include "systems/postgres/base_backup.hpp"
+#include "systems/postgres/manifest_digest.hpp"
+#include "systems/postgres/tar_reader.hpp"
+
+namespace drkit::systems::postgres {
+namespace {
+
+constexpr int kOldestVersion = 150000, kNewestVersion = 189999;
+constexpr std::size_t kMaxLabelBytes = 16 * 1024;
+constexpr std::string_view kManifestName = "backup_manifest";
+
+// "base.tar" fills the root, "16384.tar" the tablespace with that oid.
+Result<std::string> prefix_of_archive(std::string_view name) {
+  if (name == "base.tar") return std::string();
+  const std::string_view oid = name.substr(0, name.find('.'));
+  const bool digits = !oid.empty() && std::all_of(oid.begin(), oid.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (!digits || name.substr(oid.size()) != ".tar") {
+    return Error(ErrorCode::unsupported, "the server sent an archive of an unknown kind")
+        .with("archive", std::string(name));
+  }
+  return "pg_tblspc/" + std::string(oid) + "/";
+}
+
+Result<void> check_version(const Connection& connection) {
+  const int version = connection.server_version();
+  if (version >= kOldestVersion && version <= kNewestVersion) return {};
+  const bool old = version < kOldestVersion;
+  return Error(old ? ErrorCode::unsupported : ErrorCode::version_unsupported,
+               old ? "the server is older than PostgreSQL 15" : "the server is newer than PostgreSQL 18")
+      .with("server_version", connection.parameter("server_version"));
+}
+
+// "16MB" as SHOW gives it.
+std::uint64_t bytes_of_setting(const std::string& text) {
+  std::uint64_t value = 0;
+  std::size_t i = 0;
+  for (; i < text.size() && std::isdigit(static_cast<unsigned char>(text[i])) != 0; ++i) {
+    value = value * 10 + static_cast<std::uint64_t>(text[i] - '0');
+  }
+  const std::string unit = text.substr(i);
+  return unit == "GB" ? value << 30 : unit == "MB" ? value << 20 : unit == "kB" ? value << 10 : value;
+}
+
+class PostgresSource final : public Source {
+ public:
+  PostgresSource(ConnectionParameters parameters, PostgresOptions options)
+      : parameters_(std::move(parameters)), options_(std::move(options)) {}
+
+  SourceInfo info() const override { return {"postgres", server_name(parameters_), false, false}; }
+  std::uint64_t estimated_bytes() const override { return start_.total_bytes; }
+  Result<void> begin(const Context& ctx) override;
+  Result<std::unique_ptr<Stream>> next(const Context& ctx) override;
+  Result<SourceReceipt> finish(const Context& ctx) override;
+
+  // For the stream of the current member.
+  const Entry& entry() const { return entry_; }
+  Result<std::size_t> read(const Context& ctx, std::span<std::byte> buffer);
+  Result<void> close_stream() const;
+
+ private:
+  enum class Stage : std::uint8_t { idle, members, manifest, ended, finished };
+
+  Result<TarEvent> next_event(const Context& ctx);
+  Result<bool> pull(const Context& ctx);
+  Result<void> enter_archive(const std::string& name);
+  Result<std::size_t> read_member(const Context& ctx, std::span<std::byte> buffer);
+  Result<std::size_t> read_manifest(const Context& ctx, std::span<std::byte> buffer);
+  Result<void> skip_rest(const Context& ctx);
+  std::unique_ptr<Stream> stream_of(Entry entry);
+  void remember(const Entry& member);
+  Entry root_entry() const;
+
+  ConnectionParameters parameters_;
+  PostgresOptions options_;
+  std::unique_ptr<BaseBackup> backup_;
+  BackupStart start_;
+  SourceReceipt receipt_;
+  Stage stage_ = Stage::idle;
+  bool root_given_ = false;
+  bool manifest_given_ = false;
+  bool manifest_checked_ = false;
+  std::optional<TarReader> tar_;
+  std::string prefix_;
+  ByteView unread_;  ///< of the current message
+  Entry entry_;
+  bool member_open_ = false;
+  std::optional<std::uint32_t> root_mode_;
+  std::uint32_t uid_ = 0, gid_ = 0;
+  std::int64_t newest_ns_ = 0;
+  std::string label_text_;
+  ManifestDigest manifest_digest_;
+};
+
+class MemberStream final : public Stream {
+ public:
+  explicit MemberStream(PostgresSource& source) : source_(source) {}
+  const Entry& entry() const override { return source_.entry(); }
+  Result<ReadResult> read(const Context& ctx, std::span<std::byte> buffer) override {
+    DRKIT_ASSIGN(const std::size_t count, source_.read(ctx, buffer));
+    return ReadResult{count, 0};
+  }
+  Result<void> close(const Context&) override { return source_.close_stream(); }
+
+ private:
+  PostgresSource& source_;
+};
+
+Result<void> PostgresSource::begin(const Context& ctx) {
+  if (stage_ != Stage::idle) return Error(ErrorCode::precondition_failed, "the backup was begun already");
+  // Physical replication knows no database; one in the connection string would make libpq ask for it.
+  DRKIT_ASSIGN(auto connection,
+               Connection::open(ctx, parameters_, {{"replication", "true"}}, options_.connect_timeout));
+  DRKIT_TRY(check_version(*connection));
+  receipt_["server_version"] = connection->parameter("server_version");
+  receipt_["server_version_num"] = std::to_string(connection->server_version());
+  receipt_["major_version"] = std::to_string(connection->server_version() / 10000);
+  DRKIT_ASSIGN(const ResultPtr segment, connection->query(ctx, "SHOW wal_segment_size"));
+  receipt_["wal_segment_bytes"] = std::to_string(bytes_of_setting(field(segment, 0, 0)));
+  backup_ = std::make_unique<BaseBackup>(std::move(connection));
+  DRKIT_ASSIGN(start_, backup_->begin(ctx, options_));
+  receipt_["system_id"] = start_.system_id;
+  receipt_["start_lsn"] = start_.start_lsn;
+  receipt_["timeline"] = start_.timeline;
+  std::string& spaces = receipt_["tablespaces"];
+  for (const Tablespace& space : start_.tablespaces) {
+    if (!spaces.empty()) spaces += '\n';
+    spaces += space.oid + "=" + space.location;
+  }
+  stage_ = Stage::members;
+  return {};
+}
+
+// Makes unread_ the next piece of data; false when the current archive (or the manifest) is over.
+Result<bool> PostgresSource::pull(const Context& ctx) {
+  DRKIT_ASSIGN(const BackupMessage message, backup_->next(ctx));
+  switch (message.kind) {
+    case BackupMessage::Kind::data:
+      if (stage_ == Stage::members && !tar_) return Error(ErrorCode::io, "the server sent data before an archive");
+      unread_ = message.data;
+      return true;
+    case BackupMessage::Kind::archive:
+      DRKIT_TRY(enter_archive(message.archive));
+      return false;
+    case BackupMessage::Kind::manifest:
+      if (tar_) DRKIT_TRY(tar_->finish());
+      stage_ = Stage::manifest;
+      return false;
+    case BackupMessage::Kind::end:
+      stage_ = Stage::ended;
+      return false;
+  }
+  return false;
+}
+
+Result<void> PostgresSource::enter_archive(const std::string& name) {
+  if (stage_ != Stage::members) return Error(ErrorCode::io, "the server sent an archive after the manifest");
+  if (tar_) DRKIT_TRY(tar_->finish());
+  DRKIT_ASSIGN(prefix_, prefix_of_archive(name));
+  tar_.emplace();
+  return {};
+}
+
+// The next event of the archives; need_more when they are over.
+Result<TarEvent> PostgresSource::next_event(const Context& ctx) {
+  while (stage_ == Stage::members) {
+    if (tar_) {
+      DRKIT_ASSIGN(const TarEvent event, tar_->next(unread_));
+      if (event.kind != TarEvent::Kind::need_more && event.kind != TarEvent::Kind::archive_end) return event;
+      if (!unread_.empty()) continue;
+    }
+    DRKIT_TRY(pull(ctx));
+  }
+  return TarEvent{};
+}
+
+Result<std::unique_ptr<Stream>> PostgresSource::next(const Context& ctx) {
+  if (backup_ == nullptr) return Error(ErrorCode::precondition_failed, "the backup was not begun");
+  DRKIT_TRY(skip_rest(ctx));
+  DRKIT_ASSIGN(const TarEvent event, next_event(ctx));
+  if (event.kind == TarEvent::Kind::entry) {
+    Entry member = tar_->entry();
+    member.path =
+        member.path.empty() ? prefix_.substr(0, prefix_.empty() ? 0 : prefix_.size() - 1) : prefix_ + member.path;
+    remember(member);
+    return stream_of(std::move(member));
+  }
+  if (stage_ == Stage::members) return Error(ErrorCode::corrupt, "the archive holds data outside of members");
+  if (!root_given_) {
+    root_given_ = true;
+    return stream_of(root_entry());
+  }
+  if (stage_ == Stage::manifest && !manifest_given_) {
+    manifest_given_ = true;
+    Entry manifest = root_entry();
+    manifest.path = kManifestName;
+    manifest.type = EntryType::regular;
+    manifest.mode = 0600;
+    return stream_of(std::move(manifest));
+  }
+  return std::unique_ptr<Stream>();
+}
+
+std::unique_ptr<Stream> PostgresSource::stream_of(Entry entry) {
+  entry_ = std::move(entry);
+  member_open_ = true;
+  return std::make_unique<MemberStream>(*this);
+}
+
+// The archive has no entry for the data directory itself: its attributes are those of the directories in it.
+void PostgresSource::remember(const Entry& member) {
+  newest_ns_ = std::max(newest_ns_, member.mtime_ns);
+  if (member.path == "base" && member.type == EntryType::directory) root_mode_ = member.mode;
+  if (member.path == "PG_VERSION" || member.path == "global") uid_ = member.uid, gid_ = member.gid;
+}
+
+Entry PostgresSource::root_entry() const {
+  Entry root;
+  root.type = EntryType::directory;
+  root.mode = root_mode_.value_or(0700);
+  root.uid = uid_;
+  root.gid = gid_;
+  root.mtime_ns = newest_ns_;
+  return root;
+}
+
+Result<std::size_t> PostgresSource::read(const Context& ctx, std::span<std::byte> buffer) {
+  if (!member_open_ || entry_.type != EntryType::regular) return std::size_t{0};
+  return entry_.path == kManifestName ? read_manifest(ctx, buffer) : read_member(ctx, buffer);
+}
+
+Result<std::size_t> PostgresSource::read_member(const Context& ctx, std::span<std::byte> buffer) {
+  std::size_t filled = 0;
+  while (filled < buffer.size() && member_open_) {
+    // The view is cut to what fits, so that the reader hands out no byte that would have to be kept.
+    const std::size_t room = buffer.size() - filled;
+    ByteView window = unread_.first(std::min(room, unread_.size()));
+    const std::size_t before = window.size();
+    DRKIT_ASSIGN(const TarEvent event, tar_->next(window));
+    unread_ = unread_.subspan(before - window.size());
+    switch (event.kind) {
+      case TarEvent::Kind::data:
+        std::memcpy(buffer.data() + filled, event.data.data(), event.data.size());
+        filled += event.data.size();
+        break;
+      case TarEvent::Kind::entry_end:
+        member_open_ = false;
+        break;
+      case TarEvent::Kind::need_more: {
+        DRKIT_ASSIGN(const bool more, pull(ctx));
+        if (!more) return Error(ErrorCode::io, "the archive ended in the middle of a file").with("path", entry_.path);
+        break;
+      }
+      default:
+        return Error(ErrorCode::corrupt, "the archive is malformed").with("path", entry_.path);
+    }
+  }
+  if (entry_.path == "backup_label" && label_text_.size() < kMaxLabelBytes) {
+    label_text_.append(as_text(buffer.first(filled)).substr(0, kMaxLabelBytes - label_text_.size()));
+  }
+  return filled;
+}
+
+Result<std::size_t> PostgresSource::read_manifest(const Context& ctx, std::span<std::byte> buffer) {
+  std::size_t filled = 0;
+  while (filled < buffer.size() && member_open_) {
+    if (unread_.empty()) {
+      DRKIT_ASSIGN(const bool more, pull(ctx));
+      if (!more) member_open_ = false;
+      continue;
+    }
+    const ByteView piece = unread_.first(std::min(buffer.size() - filled, unread_.size()));
+    std::memcpy(buffer.data() + filled, piece.data(), piece.size());
+    filled += piece.size();
+    unread_ = unread_.subspan(piece.size());
+  }
+  manifest_digest_.update(buffer.first(filled));
+  entry_.size_bytes += filled;
+  if (!member_open_) {
+    DRKIT_TRY(manifest_digest_.finish());
+    manifest_checked_ = true;
+  }
+  return filled;
+}
+
+Result<void> PostgresSource::close_stream() const {
+  if (!member_open_ || entry_.type != EntryType::regular) return {};
+  return Error(ErrorCode::precondition_failed, "the file was not read to its end").with("path", entry_.path);
+}
+
+// Entries without content end by an event of their own; content that nobody read is passed over.
+Result<void> PostgresSource::skip_rest(const Context& ctx) {
+  if (!member_open_) return {};
+  if (entry_.path.empty() && root_given_) {
+    member_open_ = false;
+    return {};
+  }
+  if (entry_.type != EntryType::regular) {
+    member_open_ = false;
+    DRKIT_ASSIGN(const TarEvent event, next_event(ctx));
+    if (event.kind != TarEvent::Kind::entry_end) return Error(ErrorCode::corrupt, "the archive is malformed");
+    return {};
+  }
+  Bytes scratch(64 * 1024);
+  while (member_open_) DRKIT_TRY(read(ctx, scratch));
+  return {};
+}
+
+Result<SourceReceipt> PostgresSource::finish(const Context& ctx) {
+  if (backup_ == nullptr) return Error(ErrorCode::precondition_failed, "the backup was not begun");
+  for (;;) {
+    DRKIT_ASSIGN(const auto stream, next(ctx));
+    if (stream == nullptr) break;
+  }
+  DRKIT_ASSIGN(const BackupEnd end, backup_->finish());
+  if (!manifest_checked_) return Error(ErrorCode::io, "the server sent no backup manifest");
+  receipt_["end_lsn"] = end.end_lsn;
+  receipt_["end_timeline"] = end.timeline;
+  auto label = parse_backup_label(label_text_);
+  receipt_["checkpoint_lsn"] = label["CHECKPOINT LOCATION"];
+  receipt_["backup_from"] = label["BACKUP FROM"];
+  receipt_["start_time"] = label["START TIME"];
+  receipt_["label"] = label["LABEL"];
+  if (receipt_["checkpoint_lsn"].empty()) return Error(ErrorCode::corrupt, "the backup holds no backup_label");
+  backup_.reset();
+  stage_ = Stage::finished;
+  return receipt_;
+}
+
+}  // namespace
+}  // namespace drkit::systems::postgres
+
+namespace drkit {
+
+Result<std::unique_ptr<Source>> make_postgres_source(std::string conninfo, PostgresOptions options) {
+  using namespace systems::postgres;
+  if (options.mode == PostgresMode::local) {
+    return Error(ErrorCode::unsupported, "mode=local is not available in this build");
+  }
+  DRKIT_TRY(base_backup_command(options));
+  DRKIT_ASSIGN(ConnectionParameters parameters, parse_conninfo(conninfo));
+  return std::unique_ptr<Source>(std::make_unique<PostgresSource>(std::move(parameters), std::move(options)));
+}
+
+}  // namespace drkit

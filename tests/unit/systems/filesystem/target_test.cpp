@@ -1,0 +1,315 @@
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include <drkit/sources.hpp>
+
+#include "testing/as_nobody.hpp"
+#include "testing/copy_tree.hpp"
+#include "testing/temp_dir.hpp"
+#include "testing/tree_compare.hpp"
+
+using namespace drkit;
+using drkit::testing::TempDir;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kMarker = ".drkit-restore-incomplete";
+
+Entry entry_of(std::string path, EntryType type, std::string link = {}, std::uint64_t size = 0) {
+  Entry entry;
+  entry.path = std::move(path);
+  entry.type = type;
+  entry.mode = 0700;
+  entry.link_target = std::move(link);
+  entry.size_bytes = size;
+  return entry;
+}
+
+Entry file_of(std::string path, std::uint64_t size) {
+  return entry_of(std::move(path), EntryType::regular, {}, size);
+}
+
+std::unique_ptr<RestoreTarget> begun(const std::string& root, bool delta = false) {
+  auto target = make_filesystem_target(root);
+  REQUIRE(target.ok());
+  const auto begin = (*target)->begin(Context(), RestoreSettings{.delta = delta});
+  REQUIRE_MESSAGE(begin.ok(), begin.error().to_string());
+  return *std::move(target);
+}
+
+Result<void> put(RestoreTarget& target, const std::string& path, std::string_view text) {
+  const Context ctx;
+  DRKIT_ASSIGN(const auto sink, target.open(ctx, file_of(path, text.size())));
+  DRKIT_TRY(sink->write_at(ctx, 0, as_bytes(text)));
+  return sink->close(ctx);
+}
+
+std::string content_of(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+void write(const std::string& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
+
+}  // namespace
+
+TEST_CASE("a place that is not empty is refused and left as it is") {
+  const TempDir dir;
+  write(dir / "there", "mine");
+  const auto target = make_filesystem_target(dir.path());
+  const auto begin = (*target)->begin(Context(), {});
+  REQUIRE_FALSE(begin.ok());
+  CHECK(begin.error().code() == ErrorCode::precondition_failed);
+  CHECK(begin.error().to_string().find("found=there") != std::string::npos);
+  CHECK_FALSE(fs::exists(dir / kMarker));
+}
+
+TEST_CASE("an unfinished restore is marked, refused, and completed by a delta") {
+  const TempDir dir;
+  const std::string root = dir / "deep/er/root";
+  {
+    const auto target = begun(root);
+    CHECK(put(*target, "a", "text").ok());
+    CHECK(fs::exists(root + "/" + kMarker));
+    const auto second = make_filesystem_target(root);
+    CHECK((*second)->begin(Context(), RestoreSettings{.delta = true}).error().code() ==
+          ErrorCode::precondition_failed);
+  }
+  CHECK(fs::exists(root + "/" + kMarker));
+  const auto again = make_filesystem_target(root);
+  CHECK((*again)->begin(Context(), {}).error().message() ==
+        "target holds an unfinished restore; a delta restore completes it");
+  const auto delta = begun(root, true);
+  CHECK(put(*delta, "a", "text").ok());
+  CHECK(delta->finish(Context()).ok());
+  CHECK_FALSE(fs::exists(root + "/" + kMarker));
+  CHECK(content_of(root + "/a") == "text");
+}
+
+TEST_CASE("paths that lead outside are refused and named") {
+  const TempDir dir;
+  const auto target = begun(dir / "root");
+  const std::string nul("a\0b", 3);
+  for (const std::string& path : {std::string("/etc/x"), std::string(".."), std::string("../x"),
+                                  std::string("a/../../x"),
+                                  std::string("a//b"), std::string("a/"), std::string("./a"), nul,
+                                  std::string(kMarker), std::string(300, 'n')}) {
+    CAPTURE(path);
+    for (const EntryType type : {EntryType::directory, EntryType::symlink, EntryType::fifo, EntryType::hardlink}) {
+      const auto made = target->make(Context(), entry_of(path, type, "a"));
+      REQUIRE_FALSE(made.ok());
+      CHECK(made.error().code() == ErrorCode::invalid_argument);
+      CHECK(made.error().context().at(0).first == "path");
+    }
+    CHECK(target->open(Context(), file_of(path, 1)).error().code() == ErrorCode::invalid_argument);
+    CHECK(target->make(Context(), entry_of("h", EntryType::hardlink, path)).error().code() ==
+          ErrorCode::invalid_argument);
+  }
+  CHECK(target->open(Context(), file_of("", 1)).error().code() == ErrorCode::invalid_argument);
+  CHECK(target->finish(Context()).ok());
+  CHECK(fs::is_empty(dir / "root"));
+}
+
+TEST_CASE("symlinks on the way are refused, in fresh restores and in deltas") {
+  const TempDir dir;
+  fs::create_directory(dir / "outside");
+  write(dir / "outside/secret", "secret");
+  for (const bool delta : {false, true}) {
+    CAPTURE(delta);
+    const std::string root = dir / (delta ? "delta" : "fresh");
+    fs::create_directory(root);
+    const auto target = begun(root, delta);
+    REQUIRE(target->make(Context(), entry_of("trap", EntryType::symlink, "../outside")).ok());
+    REQUIRE(target->make(Context(), entry_of("file-trap", EntryType::symlink, "../outside/secret")).ok());
+    const auto opened = target->open(Context(), file_of("trap/new", 1));
+    REQUIRE_FALSE(opened.ok());
+    CHECK(opened.error().code() == ErrorCode::corrupt);
+    CHECK(opened.error().message() == "refused path: a symbolic link is on the way");
+    for (const EntryType type : {EntryType::directory, EntryType::symlink, EntryType::fifo}) {
+      const std::string path = "trap/" + std::to_string(static_cast<int>(type));
+      CHECK(target->make(Context(), entry_of(path, type, "y")).error().code() == ErrorCode::corrupt);
+    }
+    CHECK(target->open(Context(), file_of("file-trap", 1)).error().code() == ErrorCode::already_exists);
+    REQUIRE(target->make(Context(), entry_of("stolen", EntryType::hardlink, "trap/secret")).ok());
+    CHECK(target->finish(Context()).error().code() == ErrorCode::corrupt);
+  }
+  CHECK(content_of(dir / "outside/secret") == "secret");
+  CHECK(fs::hard_link_count(dir / "outside/secret") == 1);
+  CHECK(std::distance(fs::directory_iterator(dir / "outside"), fs::directory_iterator()) == 1);
+}
+
+TEST_CASE("a delta replaces symlinks that stand where the snapshot has files and directories") {
+  const TempDir dir;
+  fs::create_directory(dir / "outside");
+  write(dir / "outside/f", "precious");
+  fs::create_directory(dir / "root");
+  fs::create_directory_symlink("../outside", dir / "root/d");
+  fs::create_symlink("../outside/f", dir / "root/f");
+  const auto target = begun(dir / "root", true);
+  REQUIRE(target->make(Context(), entry_of("d", EntryType::directory)).ok());
+  REQUIRE(put(*target, "d/f", "new").ok());
+  REQUIRE(put(*target, "f", "new").ok());
+  REQUIRE(target->finish(Context()).ok());
+  CHECK(content_of(dir / "outside/f") == "precious");
+  CHECK(content_of(dir / "root/d/f") == "new");
+  CHECK(content_of(dir / "root/f") == "new");
+}
+
+TEST_CASE("a delta never writes through a hard link to somewhere else") {
+  const TempDir dir;
+  fs::create_directory(dir / "root");
+  write(dir / "yesterday", "precious");
+  fs::create_hard_link(dir / "yesterday", dir / "root/f");
+  const auto target = begun(dir / "root", true);
+  REQUIRE(put(*target, "f", "changed!").ok());
+  REQUIRE(target->finish(Context()).ok());
+  CHECK(content_of(dir / "yesterday") == "precious");
+  CHECK(content_of(dir / "root/f") == "changed!");
+}
+
+TEST_CASE("a delta leaves equal files alone, clears what became a hole and removes the rest") {
+  const TempDir dir;
+  fs::create_directories(dir / "root/old/deep");
+  write(dir / "root/old/deep/x", "x");
+  write(dir / "root/same", "same");
+  write(dir / "root/holey", std::string(1 << 20, 'o'));
+  struct stat before {};
+  REQUIRE(::chmod((dir / "root/same").c_str(), 0700) == 0);
+  REQUIRE(::stat((dir / "root/same").c_str(), &before) == 0);
+  const Context ctx;
+  const auto target = begun(dir / "root", true);
+  Entry same = file_of("same", 4);
+  same.mtime_ns = before.st_mtim.tv_sec * 1'000'000'000 + before.st_mtim.tv_nsec;
+  const auto sink = target->open(ctx, same);
+  Bytes now(4);
+  CHECK(*(*sink)->read_at(ctx, 0, now) == 4);
+  CHECK(as_text(now) == "same");
+  CHECK((*sink)->close(ctx).ok());
+  const auto holey = target->open(ctx, file_of("holey", 2 << 20));
+  CHECK((*holey)->write_at(ctx, 100'000, as_bytes("data")).ok());
+  CHECK((*holey)->close(ctx).ok());
+  CHECK(target->finish(ctx).ok());
+  struct stat after {};
+  REQUIRE(::stat((dir / "root/same").c_str(), &after) == 0);
+  CHECK(after.st_ino == before.st_ino);
+  CHECK(after.st_ctim.tv_nsec == before.st_ctim.tv_nsec);
+  std::string expected(2 << 20, '\0');
+  expected.replace(100'000, 4, "data");
+  CHECK(content_of(dir / "root/holey") == expected);
+  CHECK_FALSE(fs::exists(dir / "root/old"));
+}
+
+TEST_CASE("a file destroyed before close leaves nothing under its name") {
+  const TempDir dir;
+  const auto target = begun(dir / "root");
+  {
+    const auto sink = target->open(Context(), file_of("half", 8));
+    REQUIRE((*sink)->write_at(Context(), 0, as_bytes("half")).ok());
+    CHECK(fs::exists(dir / "root/half"));
+  }
+  CHECK_FALSE(fs::exists(dir / "root/half"));
+  CHECK(target->open(Context(), file_of("whole", 4)).ok());
+  const auto sink = target->open(Context(), file_of("f", 4));
+  CHECK((*sink)->write_at(Context(), 2, as_bytes("toolong")).error().code() == ErrorCode::corrupt);
+}
+
+TEST_CASE("names given twice are refused") {
+  const TempDir dir;
+  for (const bool delta : {false, true}) {
+    const auto target = begun(dir / (delta ? "delta" : "fresh"), delta);
+    REQUIRE(put(*target, "f", "x").ok());
+    CHECK(put(*target, "f", "y").error().code() == ErrorCode::already_exists);
+    CHECK(target->make(Context(), entry_of("f", EntryType::fifo)).error().code() == ErrorCode::already_exists);
+  }
+}
+
+TEST_CASE("sinks take ranges from several threads in any order, and the rest is holes") {
+  const TempDir dir;
+  const auto target = begun(dir / "root");
+  constexpr std::uint64_t kSize = 64 << 20;
+  constexpr std::size_t kPart = 1 << 16;
+  auto sink = target->open(Context(), file_of("f", kSize));
+  std::vector<std::thread> threads;
+  for (unsigned worker = 0; worker < 4; ++worker) {
+    threads.emplace_back([&sink, worker] {
+      const std::string part(kPart, static_cast<char>('a' + worker));
+      for (std::uint64_t i = 0; i < 4; ++i) {
+        const std::uint64_t at = (15 - (i * 4 + worker)) * (kSize / 16);
+        if (!(*sink)->write_at(Context(), at, as_bytes(part)).ok()) std::abort();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  REQUIRE((*sink)->close(Context()).ok());
+  const std::string path = dir / "root/f";
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  CHECK(status.st_size == static_cast<off_t>(kSize));
+  CHECK(status.st_blocks * 512 < 4 << 20);
+  std::ifstream file(path, std::ios::binary);
+  for (unsigned i = 0; i < 16; ++i) {
+    file.seekg(static_cast<std::streamoff>((15 - i) * (kSize / 16)));
+    CHECK(file.get() == 'a' + static_cast<int>(i % 4));
+  }
+}
+
+TEST_CASE("until finish nobody else may look into a restored directory, and then modes and times are right") {
+  const TempDir dir;
+  const auto target = begun(dir / "root");
+  Entry open_dir = entry_of("d", EntryType::directory);
+  open_dir.mode = 02755;
+  open_dir.mtime_ns = -1;
+  Entry root = entry_of("", EntryType::directory);
+  root.mode = 0750;
+  root.mtime_ns = 1'234'567'890'123'456'789;
+  REQUIRE(target->make(Context(), root).ok());
+  REQUIRE(target->make(Context(), open_dir).ok());
+  struct stat status {};
+  REQUIRE(::stat((dir / "root/d").c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777) == 0700);
+  REQUIRE(put(*target, "d/f", "x").ok());
+  REQUIRE(target->finish(Context()).ok());
+  REQUIRE(::stat((dir / "root/d").c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777) == 02755);
+  CHECK(status.st_mtim.tv_sec == -1);
+  CHECK(status.st_mtim.tv_nsec == 999'999'999);
+  REQUIRE(::stat((dir / "root").c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777) == 0750);
+  CHECK(status.st_mtim.tv_nsec == 123'456'789);
+}
+
+TEST_CASE("an unprivileged restore keeps its own user's owner, and says what it cannot make") {
+  const TempDir dir;
+  fs::permissions(dir.path(), fs::perms(0777));
+  const std::string answer = drkit::testing::run_as_nobody([&dir]() -> std::string {
+    const Context ctx;
+    const auto target = make_filesystem_target(dir / "root");
+    if (auto begin = (*target)->begin(ctx, {}); !begin.ok()) return begin.error().to_string();
+    Entry file = file_of("f", 1);
+    file.uid = 0;
+    file.xattrs = {{"security.drkit-test", "x"}, {"trusted.drkit-test", "x"}};
+    auto sink = (*target)->open(ctx, file);
+    if (!sink.ok()) return sink.error().to_string();
+    if (!(*sink)->write_at(ctx, 0, as_bytes("x")).ok()) return "write";
+    if (auto closed = (*sink)->close(ctx); !closed.ok()) return closed.error().to_string();
+    Entry null_device = entry_of("device", EntryType::char_device);
+    null_device.device_number = makedev(1, 3);
+    const auto device = (*target)->make(ctx, null_device);
+    if (device.ok() || device.error().code() != ErrorCode::permission_denied) return "device";
+    auto finished = (*target)->finish(ctx);
+    return finished.ok() ? "" : finished.error().to_string();
+  });
+  CHECK(answer == "");
+  CHECK(content_of(dir / "root/f") == "x");
+}

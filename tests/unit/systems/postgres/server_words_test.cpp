@@ -1,0 +1,72 @@
+#include <doctest/doctest.h>
+
+#include "systems/postgres/backup_label.hpp"
+#include "systems/postgres/base_backup.hpp"
+#include "systems/postgres/server_error.hpp"
+
+using namespace drkit;
+using namespace drkit::systems::postgres;
+
+TEST_CASE("SQLSTATEs become the library's codes, the longest rule first") {
+  CHECK(code_of_sqlstate("28P01") == ErrorCode::unauthenticated);
+  CHECK(code_of_sqlstate("42501") == ErrorCode::permission_denied);
+  CHECK(code_of_sqlstate("42601") == ErrorCode::invalid_argument);
+  CHECK(code_of_sqlstate("53100") == ErrorCode::no_space);
+  CHECK(code_of_sqlstate("53300") == ErrorCode::unavailable);
+  CHECK(code_of_sqlstate("57P03") == ErrorCode::unavailable);
+  CHECK(code_of_sqlstate("08P01") == ErrorCode::unsupported);
+  CHECK(code_of_sqlstate("08006") == ErrorCode::unavailable);
+  CHECK(code_of_sqlstate("XX001") == ErrorCode::corrupt);
+  CHECK(code_of_sqlstate("ZZ999") == ErrorCode::io);
+}
+
+TEST_CASE("messages become one line") {
+  CHECK(one_line("FATAL:  no such role\nDETAIL:  more\n") == "no such role");
+  CHECK(one_line("") == "");
+}
+
+TEST_CASE("a connection string is split; a malformed one is refused without being repeated") {
+  const auto parameters = parse_conninfo("host=db.example port=5433 user=u password=hush");
+  REQUIRE(parameters.ok());
+  CHECK(server_name(*parameters) == "db.example:5433");
+  CHECK(server_name(*parse_conninfo("postgresql://u:hush@[::1]:6000/x")) == "::1:6000");
+  CHECK(server_name(*parse_conninfo("")) == "local:5432");
+  const auto bad = parse_conninfo("host=a password=hush hush2");
+  REQUIRE_FALSE(bad.ok());
+  CHECK(bad.error().code() == ErrorCode::invalid_argument);
+  CHECK(bad.error().to_string().find("hush") == std::string::npos);
+}
+
+TEST_CASE("the command quotes the label and spells the options out") {
+  PostgresOptions options;
+  options.label = "nightly 'x'";
+  options.max_rate_kib = 2048;
+  CHECK(*base_backup_command(options) ==
+        "BASE_BACKUP (LABEL 'nightly ''x''', PROGRESS, CHECKPOINT 'fast', WAL, WAIT 0, MANIFEST 'yes', "
+        "MANIFEST_CHECKSUMS 'CRC32C', VERIFY_CHECKSUMS 1, MAX_RATE 2048)");
+  options.max_rate_kib = 31;
+  CHECK(base_backup_command(options).error().code() == ErrorCode::invalid_argument);
+  options = {};
+  options.label = "two\nlines";
+  CHECK(base_backup_command(options).error().code() == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("a source that cannot be is refused when it is made") {
+  PostgresOptions options;
+  options.mode = PostgresMode::local;
+  CHECK(make_postgres_source("host=x", options).error().code() == ErrorCode::unsupported);
+  CHECK(make_postgres_source("nonsense").error().code() == ErrorCode::invalid_argument);
+  const auto source = make_postgres_source("host=/run/postgresql password=hush");
+  REQUIRE(source.ok());
+  CHECK((*source)->info().name == "/run/postgresql:5432");
+  CHECK((*source)->next(Context()).error().code() == ErrorCode::precondition_failed);
+}
+
+TEST_CASE("backup_label is read line by line") {
+  const auto fields = parse_backup_label(
+      "START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nCHECKPOINT LOCATION: 0/2000060\nnoise\nLABEL: a: "
+      "b");
+  CHECK(fields.at("CHECKPOINT LOCATION") == "0/2000060");
+  CHECK(fields.at("LABEL") == "a: b");
+  CHECK(fields.size() == 3);
+}
