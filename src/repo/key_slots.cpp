@@ -14,16 +14,21 @@ struct StoredSlot {
   format::Slot slot;
 };
 
+Result<StoredSlot> load_slot(const Context& ctx, Storage& storage, const std::string& key) {
+  const auto id = base::array_from_hex<16>(object_name(key));
+  if (!id) return Error(ErrorCode::corrupt, "unknown object among the key slots").with("key", key);
+  DRKIT_ASSIGN(const Bytes payload, get_object(ctx, storage, key, format::Kind::key_slot));
+  auto slot = format::decode_slot(payload);
+  if (!slot) return Error(std::move(slot).error()).with("key", key);
+  return StoredSlot{*id, std::move(*slot)};
+}
+
 Result<std::vector<StoredSlot>> load_slots(const Context& ctx, Storage& storage) {
   DRKIT_ASSIGN(const std::vector<std::string> keys, list_keys(ctx, storage, kSlotPrefix));
   std::vector<StoredSlot> slots;
   for (const std::string& key : keys) {
-    const auto id = base::array_from_hex<16>(object_name(key));
-    if (!id) return Error(ErrorCode::corrupt, "unknown object among the key slots").with("key", key);
-    DRKIT_ASSIGN(const Bytes payload, get_object(ctx, storage, key, format::Kind::key_slot));
-    auto slot = format::decode_slot(payload);
-    if (!slot) return Error(std::move(slot).error()).with("key", key);
-    slots.push_back({*id, std::move(*slot)});
+    DRKIT_ASSIGN(StoredSlot slot, load_slot(ctx, storage, key));
+    slots.push_back(std::move(slot));
   }
   return slots;
 }
@@ -53,19 +58,31 @@ format::ObjectId new_id() {
 }  // namespace
 
 Result<OpenedSlot> open_any_slot(const Context& ctx, Repository::Impl& impl, const Credential& credential) {
-  DRKIT_ASSIGN(const std::vector<StoredSlot> slots, load_slots(ctx, *impl.storage));
-  for (const StoredSlot& stored : slots) {
+  DRKIT_ASSIGN(const std::vector<std::string> names, list_keys(ctx, *impl.storage, kSlotPrefix));
+  // A damaged slot locks nobody out who has another; it is named when nothing else opens.
+  std::optional<Error> damage;
+  for (const std::string& name : names) {
     DRKIT_TRY(ctx.check_cancelled());
+    auto loaded = load_slot(ctx, *impl.storage, name);
+    if (!loaded && loaded.error().code() == ErrorCode::not_found) continue;
+    if (!loaded && loaded.error().code() != ErrorCode::corrupt) return std::move(loaded).error();
+    if (!loaded) {
+      damage = std::move(loaded).error();
+      ctx.write_log(LogLevel::warning, "key slot left out: " + damage->to_string());
+      continue;
+    }
+    const StoredSlot& stored = *loaded;
     auto keys = open_slot(stored.slot, impl.id, stored.id, credential);
     if (!keys && keys.error().code() == ErrorCode::bad_key) continue;
     if (!keys) return Error(std::move(keys).error()).with("key", object_key(kSlotPrefix, stored.id));
-    if (keys->role == KeyRole::full && !slot_is_authentic(stored.slot, stored.id, keys->admin_key)) {
+    if (keys->role == KeyRole::full && !slot_is_authentic(stored.slot, impl.id, stored.id, keys->admin_key)) {
       return Error(ErrorCode::corrupt, "key slot is forged").with("key", object_key(kSlotPrefix, stored.id));
     }
     return OpenedSlot{base::to_hex(stored.id), std::move(*keys)};
   }
+  if (damage) return std::move(*damage);
   return Error(ErrorCode::bad_key, "wrong password or key: it opens none of the repository's " +
-                                       std::to_string(slots.size()) + " key slots");
+                                       std::to_string(names.size()) + " key slots");
 }
 
 Result<KeySlot> put_password_slot(const Context& ctx, Repository::Impl& impl, const Secret& password, KeyRole role,
@@ -98,7 +115,7 @@ Result<std::vector<KeySlot>> Repository::keys(const Context& ctx) const {
   DRKIT_ASSIGN(const std::vector<StoredSlot> stored, load_slots(ctx, *impl_->storage));
   std::vector<KeySlot> slots;
   for (const StoredSlot& slot : stored) {
-    if (role() == KeyRole::full && !slot_is_authentic(slot.slot, slot.id, impl_->keys.admin_key)) {
+    if (role() == KeyRole::full && !slot_is_authentic(slot.slot, impl_->id, slot.id, impl_->keys.admin_key)) {
       return Error(ErrorCode::corrupt, "key slot is forged").with("key", object_key(kSlotPrefix, slot.id));
     }
     slots.push_back(describe(slot));

@@ -53,8 +53,13 @@ Result<void> take_options(Repository::Impl& impl, OpenOptions& options) {
   return base::make_directories(impl.cache_directory);
 }
 
+format::Key config_tag(const Repository::Impl& impl, const format::Config& config) {
+  return repo::keyed_tag(impl.keys.index_key,
+                         format::associated_data(format::Kind::config, impl.id, format::encode_config_body(config)));
+}
+
 Result<Repository> make_handle(std::shared_ptr<Repository::Impl> impl, const format::Config& config) {
-  if (repo::keyed_tag(impl->keys.index_key, format::encode_config_body(config)) != config.tag) {
+  if (config_tag(*impl, config) != config.tag) {
     return Error(ErrorCode::corrupt, "configuration is forged or damaged").with("key", std::string(repo::kConfigKey));
   }
   return Repository(std::move(impl));
@@ -95,7 +100,7 @@ Result<Repository> Repository::create(const Context& ctx, StoragePtr storage, Cr
   format::Config config;
   config.repository = impl->id;
   config.created_ns = ctx.clock->wall_ns();
-  config.tag = repo::keyed_tag(impl->keys.index_key, format::encode_config_body(config));
+  config.tag = config_tag(*impl, config);
   DRKIT_TRY(repo::put_object(ctx, *impl->storage, repo::kConfigKey, format::Kind::config, format::encode_config(config)));
   return make_handle(std::move(impl), config);
 }

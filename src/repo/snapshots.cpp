@@ -83,10 +83,9 @@ Result<void> check_present(const std::map<std::string, format::Digest>& present,
       .with("key", std::string(kSnapshotPrefix) + expected.id);
 }
 
-// Every snapshot named by a later one, or remembered by this machine, is there with the same bytes or was forgotten.
-Result<void> check_history(const Context& ctx, Repository::Impl& impl, const std::vector<LoadedSnapshot>& snapshots) {
-  std::map<std::string, format::Digest> present;
-  for (const LoadedSnapshot& snapshot : snapshots) present[snapshot.value.id] = snapshot.object_digest;
+/// Ids that were forgotten. The tombstone is what forgets: a snapshot object beside it is a removal that did not finish,
+/// or one that the storage brought back.
+Result<std::set<std::string>> load_tombstones(const Context& ctx, Repository::Impl& impl) {
   std::set<std::string> forgotten;
   DRKIT_ASSIGN(const std::vector<std::string> tombstones, list_keys(ctx, *impl.storage, kTombstonePrefix));
   for (const std::string& key : tombstones) {
@@ -98,6 +97,14 @@ Result<void> check_history(const Context& ctx, Repository::Impl& impl, const std
     }
     forgotten.insert(std::string(object_name(key)));
   }
+  return forgotten;
+}
+
+// Every snapshot named by a later one, or remembered by this machine, is there with the same bytes or was forgotten.
+Result<void> check_history(Repository::Impl& impl, const std::vector<LoadedSnapshot>& snapshots,
+                           const std::set<std::string>& forgotten) {
+  std::map<std::string, format::Digest> present;
+  for (const LoadedSnapshot& snapshot : snapshots) present[snapshot.value.id] = snapshot.object_digest;
   for (const LoadedSnapshot& snapshot : snapshots) {
     for (const format::Predecessor& expected : snapshot.predecessors) {
       DRKIT_TRY(check_present(present, forgotten, expected));
@@ -154,7 +161,7 @@ Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl
 Result<std::optional<LoadedSnapshot>> load_snapshot(const Context& ctx, Repository::Impl& impl,
                                                     const std::string& id) {
   const std::string key = std::string(kSnapshotPrefix) + id;
-  DRKIT_ASSIGN(const Bytes bytes, impl.storage->get(ctx, key, {}));
+  DRKIT_ASSIGN(const Bytes bytes, get_bounded(ctx, *impl.storage, key, format::Kind::snapshot));
   auto loaded = decode_loaded(impl, id, bytes);
   if (!loaded) {
     Error error = std::move(loaded).error();
@@ -176,7 +183,10 @@ Result<std::vector<LoadedSnapshot>> load_snapshots(const Context& ctx, Repositor
   std::sort(snapshots.begin(), snapshots.end(), [](const LoadedSnapshot& a, const LoadedSnapshot& b) {
     return std::pair(a.value.time_ns, a.value.id) < std::pair(b.value.time_ns, b.value.id);
   });
-  DRKIT_TRY(check_history(ctx, impl, snapshots));
+  // Listed after the snapshots: one that was forgotten meanwhile has its tombstone by now.
+  DRKIT_ASSIGN(const std::set<std::string> forgotten, load_tombstones(ctx, impl));
+  std::erase_if(snapshots, [&](const LoadedSnapshot& snapshot) { return forgotten.contains(snapshot.value.id); });
+  DRKIT_TRY(check_history(impl, snapshots, forgotten));
   return snapshots;
 }
 

@@ -39,7 +39,7 @@ class PackUploader {
 
   /// Takes a complete pack object. Blocks while the queue is full. Errors: of any put so far.
   Result<void> put(format::PackInfo info, base::Buffer bytes);
-  /// Chunks that became durable since the last call.
+  /// Chunks that became durable and listed by an index object since the last call.
   std::vector<format::ChunkId> take_durable();
   /// Waits for every pack, then puts index objects for them. Errors: of any put.
   Result<void> flush();
