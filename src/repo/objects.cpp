@@ -45,6 +45,7 @@ Result<ContentKey> make_content_key(const Repository::Impl& impl) {
   ContentKey content;
   content.key = Secret::zeros(32);
   crypto::system_random().fill(content.key.writable());
+  const std::shared_lock lock(impl.rotation_mutex);
   const format::DataKey& newest = impl.keys.data_keys.back();
   DRKIT_ASSIGN(const Bytes box, crypto::seal_box(newest.public_key, content.key.view()));
   content.sealed.generation = newest.generation;
@@ -56,6 +57,7 @@ Result<Secret> open_content_key(const Repository::Impl& impl, const format::Seal
   if (impl.keys.role != KeyRole::full) {
     return Error(ErrorCode::permission_denied, "this key may add backups but not read them");
   }
+  const std::shared_lock lock(impl.rotation_mutex);
   for (const format::DataKey& data_key : impl.keys.data_keys) {
     if (data_key.generation != sealed.generation) continue;
     const crypto::KeyPair pair{data_key.public_key, data_key.secret_key.clone()};
@@ -116,23 +118,41 @@ namespace drkit {
 
 std::string Repository::Impl::spool_directory() const { return cache_directory.empty() ? "/var/tmp" : cache_directory; }
 
+// Reads the index objects that are not in the index yet. False when one of them vanished meanwhile: a prune replaced it.
+Result<bool> Repository::Impl::load_index(const Context& ctx, repo::Index& index, std::vector<std::string>& loaded) {
+  DRKIT_ASSIGN(std::vector<std::string> objects, repo::list_keys(ctx, *storage, repo::kIndexPrefix));
+  if (!std::includes(objects.begin(), objects.end(), loaded.begin(), loaded.end())) return false;
+  for (const std::string& key : objects) {
+    if (std::binary_search(loaded.begin(), loaded.end(), key)) continue;
+    DRKIT_TRY(ctx.check_cancelled());
+    const auto sealed = repo::get_object(ctx, *storage, key, format::Kind::index);
+    if (!sealed && sealed.error().code() == ErrorCode::not_found) return false;
+    DRKIT_TRY(sealed);
+    const auto plain = repo::open_shared(*this, format::Kind::index, {}, *sealed);
+    auto segment = plain ? format::decode_index(*plain) : Result<format::IndexSegment>(plain.error());
+    if (!segment) return Error(std::move(segment).error()).with("key", key);
+    for (const format::PackInfo& pack : segment->packs) DRKIT_TRY(index.add(pack));
+  }
+  loaded = std::move(objects);
+  return true;
+}
+
 Result<std::shared_ptr<repo::Index>> Repository::Impl::index(const Context& ctx, bool refresh) {
   const std::lock_guard lock(index_mutex_);
   if (index_ && !refresh) return index_;
-  DRKIT_ASSIGN(std::vector<std::string> objects, repo::list_keys(ctx, *storage, repo::kIndexPrefix));
-  const std::shared_ptr<repo::Index> index = index_ ? index_ : std::make_shared<repo::Index>(spool_directory());
-  for (const std::string& key : objects) {
-    if (index_ && std::binary_search(index_objects_.begin(), index_objects_.end(), key)) continue;
-    DRKIT_TRY(ctx.check_cancelled());
-    DRKIT_ASSIGN(const Bytes sealed, repo::get_object(ctx, *storage, key, format::Kind::index));
-    const auto plain = repo::open_shared(*this, format::Kind::index, {}, sealed);
-    auto segment = plain ? format::decode_index(*plain) : Result<format::IndexSegment>(plain.error());
-    if (!segment) return Error(std::move(segment).error()).with("key", key);
-    for (const format::PackInfo& pack : segment->packs) DRKIT_TRY(index->add(pack));
+  constexpr int kAttempts = 10;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    std::shared_ptr<repo::Index> index = index_ ? index_ : std::make_shared<repo::Index>(spool_directory());
+    DRKIT_ASSIGN(const bool whole, load_index(ctx, *index, index_objects_));
+    if (whole) {
+      index_ = std::move(index);
+      return index_;
+    }
+    // What a vanished object listed may be gone with it: an index is made afresh.
+    index_.reset();
+    index_objects_.clear();
   }
-  index_ = index;
-  index_objects_ = std::move(objects);
-  return index_;
+  return Error(ErrorCode::unavailable, "index objects keep changing while they are read", Retry::yes);
 }
 
 }  // namespace drkit

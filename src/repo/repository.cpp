@@ -60,6 +60,13 @@ Result<Repository> make_handle(std::shared_ptr<Repository::Impl> impl, const for
   return Repository(std::move(impl));
 }
 
+Result<Snapshot> find_by_id(const Context& ctx, Repository::Impl& impl, const std::string& id) {
+  auto loaded = repo::load_snapshot(ctx, impl, id);
+  if (!loaded && loaded.error().code() != ErrorCode::not_found) return std::move(loaded).error();
+  if (!loaded || !*loaded) return Error(ErrorCode::not_found, "no such snapshot").with("snapshot", id);
+  return std::move((*loaded)->value);
+}
+
 bool matches(const Snapshot& snapshot, const SnapshotFilter& filter) {
   for (const auto& [key, value] : filter.tags) {
     const auto found = snapshot.tags.find(key);
@@ -67,6 +74,22 @@ bool matches(const Snapshot& snapshot, const SnapshotFilter& filter) {
   }
   return filter.source.empty() || filter.source == snapshot.source_name ||
          filter.source == snapshot.source_kind + ":" + snapshot.source_name || filter.source == snapshot.source_kind;
+}
+
+// The configuration comes last: a repository exists from there on.
+Result<void> put_first_objects(const Context& ctx, Repository::Impl& impl, const CreateOptions& options,
+                               const format::Config& config, std::vector<std::string>& slots) {
+  for (const Secret& password : options.passwords) {
+    DRKIT_ASSIGN(const KeySlot slot,
+                 repo::put_password_slot(ctx, impl, password, KeyRole::full, "", options.password_cost));
+    slots.push_back(slot.id);
+    if (impl.slot_id.empty()) impl.slot_id = slot.id;
+  }
+  for (const std::string& recipient : options.recipients) {
+    DRKIT_ASSIGN(const KeySlot slot, repo::put_recipient_slot(ctx, impl, recipient, KeyRole::full, ""));
+    slots.push_back(slot.id);
+  }
+  return repo::put_object(ctx, *impl.storage, repo::kConfigKey, format::Kind::config, format::encode_config(config));
 }
 
 }  // namespace
@@ -83,20 +106,17 @@ Result<Repository> Repository::create(const Context& ctx, StoragePtr storage, Cr
   crypto::system_random().fill(impl->id);
   DRKIT_ASSIGN(impl->keys, repo::generate_key_set());
   DRKIT_TRY(take_options(*impl, open_options));
-  for (const Secret& password : options.passwords) {
-    DRKIT_ASSIGN(const KeySlot slot,
-                 repo::put_password_slot(ctx, *impl, password, KeyRole::full, "", options.password_cost));
-    if (impl->slot_id.empty()) impl->slot_id = slot.id;
-  }
-  for (const std::string& recipient : options.recipients) {
-    DRKIT_TRY(repo::put_recipient_slot(ctx, *impl, recipient, KeyRole::full, ""));
-  }
-  // The configuration comes last: a repository exists from here on.
   format::Config config;
   config.repository = impl->id;
   config.created_ns = ctx.clock->wall_ns();
   config.tag = repo::keyed_tag(impl->keys.index_key, format::encode_config_body(config));
-  DRKIT_TRY(repo::put_object(ctx, *impl->storage, repo::kConfigKey, format::Kind::config, format::encode_config(config)));
+  std::vector<std::string> slots;
+  const auto put = put_first_objects(ctx, *impl, options, config, slots);
+  if (!put && put.error().code() == ErrorCode::already_exists) {
+    // Someone else was quicker: their repository gets rid of these slots, which belong to none.
+    for (const std::string& slot : slots) DRKIT_TRY(impl->storage->remove(ctx, std::string(repo::kSlotPrefix) + slot));
+  }
+  DRKIT_TRY(put);
   return make_handle(std::move(impl), config);
 }
 
@@ -133,6 +153,8 @@ Result<Snapshot> Repository::find_snapshot(const Context& ctx, std::string_view 
   if (!latest && name.size() < 4) {
     return Error(ErrorCode::invalid_argument, "a snapshot is named by 4 or more digits of its id, or latest");
   }
+  // A whole id needs no list: one damaged snapshot must not keep the others from being restored.
+  if (!latest && base::array_from_hex<16>(name)) return find_by_id(ctx, *impl_, std::string(name));
   DRKIT_ASSIGN(std::vector<Snapshot> all, snapshots(ctx, filter));
   if (!latest) std::erase_if(all, [&](const Snapshot& snapshot) { return !snapshot.id.starts_with(name); });
   if (all.empty()) return Error(ErrorCode::not_found, "no such snapshot").with("snapshot", std::string(name));
