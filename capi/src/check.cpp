@@ -85,7 +85,7 @@ drk_status drk_check_objects(const drk_context* ctx, drk_storage* storage, uint3
 
 int drk_report_ok(const drk_report* report) { return report != nullptr && report->value.ok() ? 1 : 0; }
 uint64_t drk_report_findings_total(const drk_report* report) {
-  return report == nullptr ? 0 : report->value.findings_total;
+  return report == nullptr ? 0 : report->value.findings_total();
 }
 size_t drk_report_finding_count(const drk_report* report) {
   return report == nullptr ? 0 : report->value.findings.size();

@@ -46,7 +46,7 @@ void bind_report(py::module_& module) {
       .def_property_readonly("ok", &Report::ok, "True when no finding is damage.")
       .def_property_readonly(
           "findings", [](const Report& r) { return r.findings; }, "List of Finding, at most 10 000.")
-      .def_readonly("findings_total", &Report::findings_total, "How many findings there were.")
+      .def_property_readonly("findings_total", &Report::findings_total, "How many findings there were.")
       .def_property_readonly(
           "level", [](const Report& r) { return std::string(check_level_name(r.level)); },
           "\"objects\", \"chunks\", \"files\" or \"boot\".")
