@@ -44,13 +44,19 @@ ChunkWriter::ChunkWriter(const Context& ctx, std::shared_ptr<Repository::Impl> i
 ChunkWriter::~ChunkWriter() = default;
 
 Result<bool> ChunkWriter::contains(const crypto::ChunkId& id) const {
+  const std::lock_guard lock(mutex_);
+  return knows(id);
+}
+
+Result<bool> ChunkWriter::knows(const crypto::ChunkId& id) const {
   if (pending_.contains(id)) return true;
   DRKIT_ASSIGN(const std::optional<Location> location, index_->find(id));
   return location.has_value();
 }
 
 Result<bool> ChunkWriter::add(format::PackType type, const crypto::ChunkId& id, ByteView plain) {
-  DRKIT_ASSIGN(const bool known, contains(id));
+  const std::lock_guard lock(mutex_);
+  DRKIT_ASSIGN(const bool known, knows(id));
   if (known) return false;
   Frame& frame = open_frame(type);
   frame.plain.append(plain);
@@ -146,6 +152,7 @@ Result<void> ChunkWriter::close_pack(format::PackType type) {
 }
 
 Result<void> ChunkWriter::flush() {
+  const std::lock_guard lock(mutex_);
   for (const format::PackType type : {format::PackType::data, format::PackType::meta}) {
     if (!frames_[slot_of(type)].chunks.empty()) DRKIT_TRY(submit(type));
   }

@@ -14,9 +14,10 @@ namespace {
 
 class FilesystemSource final : public Source {
  public:
-  FilesystemSource(std::string root, FilesystemOptions options, base::GlobList excludes) : root_(std::move(root)), walk_(std::move(options), std::move(excludes)) {}
+  FilesystemSource(std::string root, FilesystemOptions options, base::GlobList excludes)
+      : root_(std::move(root)), walk_(std::move(options), std::move(excludes)) {}
 
-  SourceInfo info() const override { return {"filesystem", "file://" + root_, true, true}; }
+  SourceInfo info() const override { return {"filesystem", "file://" + root_, true, true, true}; }
 
   Result<void> begin(const Context& ctx) override {
     DRKIT_TRY(ctx.check_cancelled());
