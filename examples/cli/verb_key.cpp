@@ -1,4 +1,7 @@
 // drkit key list|add|remove|rotate: who can open the repository.
+#include <algorithm>
+#include <tuple>
+
 #include "session.hpp"
 #include "text.hpp"
 
@@ -40,9 +43,17 @@ std::string slot_line(const KeySlot& slot) {
          " " + slot.public_key;
 }
 
+std::vector<KeySlot> oldest_first(std::vector<KeySlot> slots) {
+  std::sort(slots.begin(), slots.end(), [](const KeySlot& a, const KeySlot& b) {
+    return std::tie(a.created_ns, a.id) < std::tie(b.created_ns, b.id);
+  });
+  return slots;
+}
+
 Result<int> run_list(Session& session, const KeyOptions& options) {
   DRKIT_ASSIGN(const Repository repository, session.open(options.repository));
-  DRKIT_ASSIGN(const std::vector<KeySlot> slots, repository.keys(session.context()));
+  DRKIT_ASSIGN(std::vector<KeySlot> found, repository.keys(session.context()));
+  const std::vector<KeySlot> slots = oldest_first(std::move(found));
   if (session.json()) {
     session.print_document({{"status", "complete"}, {"keys", slots_json(slots)}});
     return kComplete;
