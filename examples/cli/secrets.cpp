@@ -33,9 +33,9 @@ Environment& environment() {
 }
 
 Error system_error(const std::string& what, const std::string& path) {
-  const ErrorCode code = errno == ENOENT                      ? ErrorCode::not_found
+  const ErrorCode code = errno == ENOENT                     ? ErrorCode::not_found
                          : errno == EACCES || errno == EPERM ? ErrorCode::permission_denied
-                                                              : ErrorCode::io;
+                                                             : ErrorCode::io;
   return Error(code, what + ": " + std::strerror(errno)).with("path", path);
 }
 
@@ -73,7 +73,8 @@ Result<Secret> read_secret(int fd, bool line, const std::string& what, const std
     size += static_cast<std::size_t>(got);
     if (got == 0 || (line && room[size - 1] == std::byte{'\n'})) break;
   }
-  if (size == room.size()) return Error(ErrorCode::invalid_argument, "the " + what + " is longer than 1 MiB").with("path", path);
+  if (size == room.size())
+    return Error(ErrorCode::invalid_argument, "the " + what + " is longer than 1 MiB").with("path", path);
   Secret secret = without_line_ending(buffer, size);
   if (secret.empty()) return Error(ErrorCode::invalid_argument, "the " + what + " is empty").with("path", path);
   return secret;
@@ -167,8 +168,8 @@ Result<Credential> find_credential(const Context& ctx, const SecretOptions& opti
   return credential;
 }
 
-Result<std::optional<Secret>> find_new_password(const Context& ctx, const std::string& password_file, bool environment_too,
-                                                bool may_ask) {
+Result<std::optional<Secret>> find_new_password(const Context& ctx, const std::string& password_file,
+                                                bool environment_too, bool may_ask) {
   if (!password_file.empty()) {
     DRKIT_ASSIGN(Secret secret, read_secret_file(password_file, "password file"));
     return std::optional<Secret>(std::move(secret));
