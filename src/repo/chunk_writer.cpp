@@ -107,7 +107,7 @@ Result<void> ChunkWriter::collect(bool all) {
     if (!frame) break;
     DRKIT_TRY(append(std::move(*frame)));
   }
-  for (const format::ChunkId& id : uploader_->take_durable()) pending_.erase(id);
+  for (const format::ChunkId& id : uploader_->take_listed()) pending_.erase(id);
   return ctx_.check_cancelled();
 }
 
@@ -152,7 +152,7 @@ Result<void> ChunkWriter::flush() {
   DRKIT_TRY(collect(true));
   for (const format::PackType type : {format::PackType::data, format::PackType::meta}) DRKIT_TRY(close_pack(type));
   DRKIT_TRY(uploader_->flush());
-  for (const format::ChunkId& id : uploader_->take_durable()) pending_.erase(id);
+  for (const format::ChunkId& id : uploader_->take_listed()) pending_.erase(id);
   return {};
 }
 

@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <sstream>
 
 #include "base/hex.hpp"
 #include "base/posix_file.hpp"
+#include "crypto/random.hpp"
 
 namespace drkit::repo {
 namespace {
@@ -17,6 +19,20 @@ std::string print(const std::vector<format::Predecessor>& heads) {
   std::string text;
   for (const format::Predecessor& head : heads) text += head.id + " " + base::to_hex(head.object_digest) + "\n";
   return text;
+}
+
+// Threads and processes store at the same time: each through a file of its own.
+Result<void> replace_heads(const Repository::Impl& impl, const std::vector<format::Predecessor>& heads) {
+  std::array<std::byte, 8> unique{};
+  crypto::system_random().fill(unique);
+  const std::string temporary = heads_path(impl) + "." + base::to_hex(unique);
+  DRKIT_ASSIGN(base::UniqueFd file, base::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600));
+  auto written = base::write_full(file.get(), as_bytes(print(heads)), temporary);
+  if (written) written = base::fsync_file(file.get(), temporary);
+  if (written) written = file.close(temporary);
+  if (written) written = base::rename_replace(AT_FDCWD, temporary, AT_FDCWD, heads_path(impl));
+  if (!written) ::unlink(temporary.c_str());
+  return written;
 }
 
 }  // namespace
@@ -37,16 +53,12 @@ Result<std::vector<format::Predecessor>> load_heads(const Repository::Impl& impl
   return heads;
 }
 
-Result<void> store_heads(const Repository::Impl& impl, const std::vector<format::Predecessor>& heads) {
-  if (impl.cache_directory.empty()) return {};
-  DRKIT_ASSIGN(const std::vector<format::Predecessor> before, load_heads(impl));
-  if (before == heads) return {};
-  const std::string temporary = heads_path(impl) + "." + std::to_string(::getpid());
-  DRKIT_ASSIGN(base::UniqueFd file, base::open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600));
-  DRKIT_TRY(base::write_full(file.get(), as_bytes(print(heads)), temporary));
-  DRKIT_TRY(base::fsync_file(file.get(), temporary));
-  DRKIT_TRY(file.close(temporary));
-  return base::rename_replace(AT_FDCWD, temporary, AT_FDCWD, heads_path(impl));
+void store_heads(const Context& ctx, const Repository::Impl& impl, const std::vector<format::Predecessor>& heads) {
+  if (impl.cache_directory.empty()) return;
+  const auto before = load_heads(impl);
+  if (before && *before == heads) return;
+  const auto stored = replace_heads(impl, heads);
+  if (!stored) ctx.write_log(LogLevel::warning, "newest snapshots not remembered: " + stored.error().to_string());
 }
 
 }  // namespace drkit::repo

@@ -20,8 +20,15 @@ Error name_object(Error error, std::string_view key) {
 
 }  // namespace
 
+Result<Bytes> get_bounded(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind) {
+  const std::uint64_t limit = format::max_object_bytes(kind);
+  DRKIT_ASSIGN(Bytes object, storage.get(ctx, key, {0, limit + 1}));
+  if (object.size() <= limit) return object;
+  return name_object(format::corrupt("object", "is larger than its kind allows"), key);
+}
+
 Result<Bytes> get_object(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind) {
-  DRKIT_ASSIGN(const Bytes object, storage.get(ctx, key, {}));
+  DRKIT_ASSIGN(const Bytes object, get_bounded(ctx, storage, key, kind));
   auto payload = format::unwrap_envelope(kind, object);
   if (!payload) return name_object(std::move(payload).error(), key);
   return Bytes(payload->begin(), payload->end());
@@ -45,6 +52,7 @@ Result<ContentKey> make_content_key(const Repository::Impl& impl) {
   ContentKey content;
   content.key = Secret::zeros(32);
   crypto::system_random().fill(content.key.writable());
+  const std::shared_lock lock(impl.rotation_mutex);
   const format::DataKey& newest = impl.keys.data_keys.back();
   DRKIT_ASSIGN(const Bytes box, crypto::seal_box(newest.public_key, content.key.view()));
   content.sealed.generation = newest.generation;
@@ -56,6 +64,7 @@ Result<Secret> open_content_key(const Repository::Impl& impl, const format::Seal
   if (impl.keys.role != KeyRole::full) {
     return Error(ErrorCode::permission_denied, "this key may add backups but not read them");
   }
+  const std::shared_lock lock(impl.rotation_mutex);
   for (const format::DataKey& data_key : impl.keys.data_keys) {
     if (data_key.generation != sealed.generation) continue;
     const crypto::KeyPair pair{data_key.public_key, data_key.secret_key.clone()};
@@ -90,6 +99,7 @@ Result<format::PackInfo> read_pack_info(const Context& ctx, Repository::Impl& im
   const auto name = base::array_from_hex<32>(object_name(key));
   if (!name) return damaged("its name is no SHA-256");
   if (size_bytes < format::kPackHeaderBytes + format::kPackTrailerBytes) return damaged("is too short");
+  if (size_bytes > format::kMaxPackBytes) return damaged("is too large");
   DRKIT_ASSIGN(const Bytes header_bytes, impl.storage->get(ctx, key, {0, format::kPackHeaderBytes}));
   DRKIT_ASSIGN(const Bytes trailer,
                impl.storage->get(ctx, key, {size_bytes - format::kPackTrailerBytes, format::kPackTrailerBytes}));
@@ -116,22 +126,65 @@ namespace drkit {
 
 std::string Repository::Impl::spool_directory() const { return cache_directory.empty() ? "/var/tmp" : cache_directory; }
 
+Result<format::IndexSegment> Repository::Impl::load_index_object(const Context& ctx, const std::string& key) {
+  const auto damaged = [&](std::string_view problem) { return format::corrupt("index", problem).with("key", key); };
+  DRKIT_ASSIGN(const Bytes object, repo::get_bounded(ctx, *storage, key, format::Kind::index));
+  // The name counts: what another index object replaces is named by it.
+  if (base::to_hex(crypto::sha256(object)) != repo::object_name(key)) {
+    return damaged("its name is not the SHA-256 of its bytes");
+  }
+  const auto sealed = format::unwrap_envelope(format::Kind::index, object);
+  if (!sealed) return damaged(sealed.error().message());
+  const auto plain = repo::open_shared(*this, format::Kind::index, {}, *sealed);
+  if (!plain) return damaged("does not open: it is damaged or forged");
+  auto segment = format::decode_index(*plain);
+  if (!segment) return damaged(segment.error().message());
+  return segment;
+}
+
+Result<void> Repository::Impl::build_index(const Context& ctx, const std::vector<std::string>& objects,
+                                           const std::vector<std::string>& skipped) {
+  std::vector<std::string> superseded;
+  for (const std::string& key : objects) {
+    if (std::binary_search(index_objects_.begin(), index_objects_.end(), key)) continue;
+    if (std::binary_search(skipped.begin(), skipped.end(), key)) continue;
+    DRKIT_TRY(ctx.check_cancelled());
+    auto loaded = load_index_object(ctx, key);
+    // Replaced by another and removed since the listing, which the next refresh sees.
+    if (!loaded && loaded.error().code() == ErrorCode::not_found) continue;
+    DRKIT_ASSIGN(const format::IndexSegment segment, std::move(loaded));
+    for (const format::Digest& name : segment.supersedes) {
+      const std::string old = repo::object_key(repo::kIndexPrefix, name);
+      if (std::binary_search(objects.begin(), objects.end(), old)) superseded.push_back(old);
+    }
+    for (const format::PackInfo& pack : segment.packs) DRKIT_TRY(index_->add(pack));
+  }
+  std::sort(superseded.begin(), superseded.end());
+  index_objects_ = objects;
+  if (std::includes(skipped.begin(), skipped.end(), superseded.begin(), superseded.end())) return {};
+  // Rare: a prune put its index and has not removed the old ones yet. What they alone list may be gone.
+  superseded.insert(superseded.end(), skipped.begin(), skipped.end());
+  std::sort(superseded.begin(), superseded.end());
+  index_ = std::make_shared<repo::Index>(spool_directory());
+  index_objects_.clear();
+  return build_index(ctx, objects, superseded);
+}
+
 Result<std::shared_ptr<repo::Index>> Repository::Impl::index(const Context& ctx, bool refresh) {
   const std::lock_guard lock(index_mutex_);
   if (index_ && !refresh) return index_;
-  DRKIT_ASSIGN(std::vector<std::string> objects, repo::list_keys(ctx, *storage, repo::kIndexPrefix));
-  const std::shared_ptr<repo::Index> index = index_ ? index_ : std::make_shared<repo::Index>(spool_directory());
-  for (const std::string& key : objects) {
-    if (index_ && std::binary_search(index_objects_.begin(), index_objects_.end(), key)) continue;
-    DRKIT_TRY(ctx.check_cancelled());
-    DRKIT_ASSIGN(const Bytes sealed, repo::get_object(ctx, *storage, key, format::Kind::index));
-    const auto plain = repo::open_shared(*this, format::Kind::index, {}, sealed);
-    auto segment = plain ? format::decode_index(*plain) : Result<format::IndexSegment>(plain.error());
-    if (!segment) return Error(std::move(segment).error()).with("key", key);
-    for (const format::PackInfo& pack : segment->packs) DRKIT_TRY(index->add(pack));
+  DRKIT_ASSIGN(const std::vector<std::string> objects, repo::list_keys(ctx, *storage, repo::kIndexPrefix));
+  // An object that vanished listed packs that may have vanished with it: nobody may count on their chunks.
+  if (!index_ || !std::includes(objects.begin(), objects.end(), index_objects_.begin(), index_objects_.end())) {
+    index_ = std::make_shared<repo::Index>(spool_directory());
+    index_objects_.clear();
   }
-  index_ = index;
-  index_objects_ = std::move(objects);
+  auto built = build_index(ctx, objects, {});
+  if (!built) {
+    index_.reset();
+    index_objects_.clear();
+    return std::move(built).error();
+  }
   return index_;
 }
 

@@ -4,13 +4,6 @@
 #include "repo/layout.hpp"
 
 namespace drkit::repo {
-namespace {
-
-/// An index object lists at most so many chunks: about 2 MiB. A killed run loses at most what the last one lacked, and
-/// even that is found again from the packs' own directories.
-constexpr std::size_t kIndexChunks = 50'000;
-
-}  // namespace
 
 PackUploader::PackUploader(const Context& ctx, std::shared_ptr<Repository::Impl> impl, std::shared_ptr<Index> index)
     : ctx_(ctx), impl_(std::move(impl)), index_(std::move(index)), thread_([this] { run(); }) {}
@@ -33,9 +26,9 @@ Result<void> PackUploader::put(format::PackInfo info, base::Buffer bytes) {
   return {};
 }
 
-std::vector<format::ChunkId> PackUploader::take_durable() {
+std::vector<format::ChunkId> PackUploader::take_listed() {
   const std::lock_guard lock(mutex_);
-  return std::exchange(durable_, {});
+  return std::exchange(listed_, {});
 }
 
 Result<void> PackUploader::flush() {
@@ -60,10 +53,7 @@ void PackUploader::run() {
     lock.lock();
     busy_ = false;
     if (result) {
-      for (const format::FrameEntry& frame : job.info.directory) {
-        for (const format::ChunkSlot& chunk : frame.chunks) durable_.push_back(chunk.id);
-        unindexed_chunks_ += frame.chunks.size();
-      }
+      for (const format::FrameEntry& frame : job.info.directory) unindexed_chunks_ += frame.chunks.size();
       unindexed_.push_back(std::move(job.info));
       if (unindexed_chunks_ >= kIndexChunks) result = put_index_objects();
     }
@@ -77,13 +67,22 @@ Result<void> PackUploader::put_one(Job& job) {
   job.info.size_bytes = job.bytes.size();
   DRKIT_TRY(impl_->storage->put(ctx_, pack_key(job.info.type, job.info.name), job.bytes.view(), {}));
   bytes_stored_ += job.bytes.size();
-  return index_->add(job.info);
+  return {};
 }
+
+// The handle's index learns of a pack only now: another backup on the handle must not rely on a pack that no index
+// object lists, since this one may still fail.
 
 Result<void> PackUploader::put_index_objects() {
   if (unindexed_.empty()) return {};
   DRKIT_ASSIGN(const std::uint64_t size, put_index(ctx_, *impl_, {{}, unindexed_}));
   bytes_stored_ += size;
+  for (const format::PackInfo& pack : unindexed_) {
+    DRKIT_TRY(index_->add(pack));
+    for (const format::FrameEntry& frame : pack.directory) {
+      for (const format::ChunkSlot& chunk : frame.chunks) listed_.push_back(chunk.id);
+    }
+  }
   unindexed_.clear();
   unindexed_chunks_ = 0;
   return {};
