@@ -42,7 +42,9 @@ Result<void> PackUploader::flush() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return failure_ || (queue_.empty() && !busy_); });
   if (failure_) return *failure_;
-  return put_index_objects();
+  Result<void> listed = put_index_objects();
+  if (!listed) failure_ = listed.error();
+  return listed;
 }
 
 void PackUploader::run() {
