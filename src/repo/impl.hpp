@@ -29,6 +29,9 @@ struct Repository::Impl {
   /// The index, loaded on first use and kept up to date by later calls with `refresh`.
   /// Errors: corrupt (names the object), and the storage's.
   Result<std::shared_ptr<repo::Index>> index(const Context& ctx, bool refresh = false);
+  /// Puts an index object that lists the packs, then adds them to `index` and to what index() answers: in this order,
+  /// for nobody may rely on a pack that no index object lists. Returns the object's size.
+  Result<std::uint64_t> list_packs(const Context& ctx, repo::Index& index, const std::vector<format::PackInfo>& packs);
   /// A directory for temporary files of bounded size.
   std::string spool_directory() const;
 
@@ -66,8 +69,8 @@ Result<Secret> open_content_key(const Repository::Impl& impl, const format::Seal
 /// Every key below a prefix, sorted.
 Result<std::vector<std::string>> list_keys(const Context& ctx, Storage& storage, std::string_view prefix);
 
-/// Puts one index object that lists the packs. Returns its size.
-Result<std::uint64_t> put_index(const Context& ctx, Repository::Impl& impl, const format::IndexSegment& segment);
+/// Puts one index object that lists the packs.
+Result<ObjectInfo> put_index(const Context& ctx, Repository::Impl& impl, const format::IndexSegment& segment);
 /// Reads header and directory of a pack that no index lists. Errors: corrupt.
 Result<format::PackInfo> read_pack_info(const Context& ctx, Repository::Impl& impl, const std::string& key,
                                         std::uint64_t size_bytes);

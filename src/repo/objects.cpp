@@ -79,11 +79,12 @@ Result<std::vector<std::string>> list_keys(const Context& ctx, Storage& storage,
   return keys;
 }
 
-Result<std::uint64_t> put_index(const Context& ctx, Repository::Impl& impl, const format::IndexSegment& segment) {
+Result<ObjectInfo> put_index(const Context& ctx, Repository::Impl& impl, const format::IndexSegment& segment) {
   DRKIT_ASSIGN(const Bytes sealed, seal_shared(impl, format::Kind::index, {}, format::encode_index(segment)));
   const Bytes object = format::wrap_envelope(format::Kind::index, sealed);
-  DRKIT_TRY(impl.storage->put(ctx, object_key(kIndexPrefix, crypto::sha256(object)), object, {}));
-  return object.size();
+  ObjectInfo info{object_key(kIndexPrefix, crypto::sha256(object)), object.size(), 0};
+  DRKIT_TRY(impl.storage->put(ctx, info.key, object, {}));
+  return info;
 }
 
 Result<format::PackInfo> read_pack_info(const Context& ctx, Repository::Impl& impl, const std::string& key,
@@ -135,6 +136,21 @@ Result<bool> Repository::Impl::load_index(const Context& ctx, repo::Index& index
   }
   loaded = std::move(objects);
   return true;
+}
+
+Result<std::uint64_t> Repository::Impl::list_packs(const Context& ctx, repo::Index& index,
+                                                   const std::vector<format::PackInfo>& packs) {
+  DRKIT_ASSIGN(ObjectInfo object, repo::put_index(ctx, *this, {{}, packs}));
+  const std::lock_guard lock(index_mutex_);
+  for (const format::PackInfo& pack : packs) {
+    DRKIT_TRY(index.add(pack));
+    // Another one when index() was made afresh meanwhile; in the same one it is known already.
+    if (index_) DRKIT_TRY(index_->add(pack));
+  }
+  // Known from now on, so that its disappearance is noticed.
+  const auto place = std::lower_bound(index_objects_.begin(), index_objects_.end(), object.key);
+  if (place == index_objects_.end() || *place != object.key) index_objects_.insert(place, object.key);
+  return object.size_bytes;
 }
 
 Result<std::shared_ptr<repo::Index>> Repository::Impl::index(const Context& ctx, bool refresh) {

@@ -14,7 +14,7 @@ Result<void> adopt_orphans(const Context& ctx, Repository::Impl& impl) {
       return true;
     }));
   }
-  format::IndexSegment segment;
+  std::vector<format::PackInfo> packs;
   for (const ObjectInfo& info : unknown) {
     DRKIT_TRY(ctx.check_cancelled());
     auto pack = read_pack_info(ctx, impl, info.key, info.size_bytes);
@@ -26,11 +26,10 @@ Result<void> adopt_orphans(const Context& ctx, Repository::Impl& impl) {
       ctx.write_log(LogLevel::warning, "unlisted pack left alone: " + pack.error().to_string());
       continue;
     }
-    segment.packs.push_back(std::move(*pack));
+    packs.push_back(std::move(*pack));
   }
-  if (segment.packs.empty()) return {};
-  DRKIT_TRY(put_index(ctx, impl, segment));
-  for (const format::PackInfo& pack : segment.packs) DRKIT_TRY(index->add(pack));
+  if (packs.empty()) return {};
+  DRKIT_TRY(impl.list_packs(ctx, *index, packs));
   return {};
 }
 
