@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 
 #include "base/hex.hpp"
 #include "engine/file_reader.hpp"
 #include "engine/parent.hpp"
 #include "engine/progress_meter.hpp"
+#include "repo/checkpoints.hpp"
 #include "repo/orphans.hpp"
 #include "repo/record_sorter.hpp"
 #include "repo/snapshots.hpp"
@@ -39,12 +41,12 @@ class BackupRun {
     const std::int64_t began = ctx_.clock->wall_ns();
     const auto steady = ctx_.clock->steady();
     snapshot_.host = options_.host.empty() ? machine_name() : options_.host;
-    DRKIT_ASSIGN(const repo::Lease lease, repo::open_lease(ctx_, *impl_, snapshot_.host));
+    DRKIT_ASSIGN(lease_, repo::open_lease(ctx_, *impl_, snapshot_.host));
     auto done = copy_source();
     if (done) {
       snapshot_.time_ns = began;
       snapshot_.stats.duration_ns = (ctx_.clock->steady() - steady).count();
-      done = commit(lease);
+      done = commit();
     }
     // Nothing is put any more once the lease is gone.
     reader_.reset();
@@ -53,7 +55,7 @@ class BackupRun {
     // A lease that stays behind costs nothing but a later prune's patience.
     Context uncancelled = ctx_;
     uncancelled.cancel = CancelToken();
-    const auto closed = repo::close_lease(uncancelled, *impl_, lease);
+    const auto closed = repo::close_lease(uncancelled, *impl_, lease_);
     DRKIT_TRY(done);
     if (!closed) ctx_.write_log(LogLevel::warning, "lease not removed: " + closed.error().to_string());
     return std::move(snapshot_);
@@ -75,13 +77,31 @@ class BackupRun {
       sorter_.emplace(impl_->spool_directory(), impl_->budget.spool_bytes);
     }
     meter_.set_total(source_.estimated_bytes());
+    next_checkpoint_ = checkpoint_time();
     while (true) {
       DRKIT_TRY(ctx_.check_cancelled());
       DRKIT_ASSIGN(std::unique_ptr<Stream> stream, source_.next(ctx_));
       if (!stream) break;
       DRKIT_TRY(take(*stream, info));
+      if (ctx_.clock->steady() >= next_checkpoint_) DRKIT_TRY(make_checkpoint());
     }
     DRKIT_ASSIGN(receipt_, source_.finish(ctx_));
+    return {};
+  }
+
+  std::chrono::steady_clock::time_point checkpoint_time() const {
+    const bool none = sorter_ || options_.checkpoint_interval_ns <= 0;
+    return none ? std::chrono::steady_clock::time_point::max()
+                : ctx_.clock->steady() + std::chrono::nanoseconds(options_.checkpoint_interval_ns);
+  }
+
+  repo::CheckpointOwner owner() const { return {snapshot_.source_kind, snapshot_.source_name, snapshot_.host}; }
+
+  Result<void> make_checkpoint() {
+    DRKIT_ASSIGN(const repo::ManifestRoot root, manifest_->checkpoint());
+    DRKIT_TRY(chunks_->flush());
+    DRKIT_TRY(repo::put_checkpoint(ctx_, *impl_, lease_, ++checkpoints_, chunks_->content_key(), owner(), root));
+    next_checkpoint_ = checkpoint_time();
     return {};
   }
 
@@ -160,7 +180,7 @@ class BackupRun {
     return sorter_ ? sorter_->add(record) : manifest_->add(record);
   }
 
-  Result<void> commit(const repo::Lease& lease) {
+  Result<void> commit() {
     if (sorter_) {
       DRKIT_TRY(sorter_->finish());
       while (true) {
@@ -171,15 +191,18 @@ class BackupRun {
     }
     DRKIT_ASSIGN(const repo::ManifestRoot root, manifest_->finish());
     DRKIT_TRY(chunks_->flush());
-    snapshot_.id = base::to_hex(lease.id);
+    snapshot_.id = base::to_hex(lease_.id);
     snapshot_.status = snapshot_.stats.problems == 0 ? Status::complete : Status::partial;
     snapshot_.tags = options_.tags;
     snapshot_.receipt = receipt_;
     snapshot_.stats.bytes_stored = chunks_->bytes_stored();
     snapshot_.private_readable = true;
     format::SnapshotPrivate private_part{root.node, root.level, receipt_, snapshot_.problems};
-    DRKIT_TRY(repo::commit_snapshot(ctx_, *impl_, lease, chunks_->content_key(), {false, snapshot_, {}}, private_part));
+    DRKIT_TRY(repo::commit_snapshot(ctx_, *impl_, lease_, chunks_->content_key(), {false, snapshot_, {}}, private_part));
     meter_.finish(snapshot_.stats.bytes_stored);
+    // The snapshot is there: what cannot be tidied up does no harm.
+    const auto tidied = repo::remove_checkpoints(ctx_, *impl_, owner());
+    if (!tidied) ctx_.write_log(LogLevel::warning, "checkpoints not removed: " + tidied.error().to_string());
     return {};
   }
 
@@ -188,6 +211,9 @@ class BackupRun {
   Source& source_;
   const BackupOptions& options_;
   engine::ProgressMeter meter_;
+  repo::Lease lease_;
+  unsigned checkpoints_ = 0;
+  std::chrono::steady_clock::time_point next_checkpoint_;
   Snapshot snapshot_;
   SourceReceipt receipt_;
   std::unique_ptr<repo::ChunkWriter> chunks_;

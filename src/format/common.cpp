@@ -7,6 +7,18 @@
 
 namespace drkit::format {
 
+std::uint64_t max_object_bytes(Kind kind) {
+  constexpr std::uint64_t kMiB = 1ULL << 20;
+  switch (kind) {
+    case Kind::index: return 64 * kMiB;
+    case Kind::snapshot: return 32 * kMiB;
+    case Kind::key_slot:
+    case Kind::proof:
+    case Kind::checkpoint: return kMiB;
+    default: return kMiB / 16;
+  }
+}
+
 Bytes associated_data(Kind kind, const RepositoryId& repository, ByteView identity) {
   base::ByteWriter out;
   out.raw(kMagic);

@@ -28,13 +28,17 @@ enum class Kind : std::uint8_t {
   proof = 7,   // reserved
   parity = 8,  // reserved
   pack = 9,
-  checkpoint = 10,
+  checkpoint = 10,  // reserved
+  wal = 11,         // reserved
   frame = 32,           // sealed part of a pack
   pack_directory = 33,  // sealed part of a pack
   snapshot_public = 34,
   snapshot_private = 35,
   key_set = 36,
 };
+
+/// No object of a kind is larger: whoever gets one asks the storage for no more. Packs have kMaxPackBytes.
+std::uint64_t max_object_bytes(Kind kind);
 
 /// Associated data of a seal: magic, version, kind, repository, then what names the object.
 Bytes associated_data(Kind kind, const RepositoryId& repository, ByteView identity);

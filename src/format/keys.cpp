@@ -22,29 +22,40 @@ void wipe(Bytes& bytes) {
   for (std::size_t i = 0; i < bytes.size(); ++i) p[i] = std::byte{0};
 }
 
-}  // namespace
-
-Secret encode_key_set(const KeySet& keys, KeyRole role) {
-  const bool full = role == KeyRole::full;
-  base::ByteWriter out;
-  out.u8(kKeySetVersion);
-  out.u8(static_cast<std::uint8_t>(role));
-  for (const Secret* key : {&keys.id_key, &keys.chunker_key, &keys.index_key}) out.raw(key_or_zeros(*key));
-  out.varint(keys.data_keys.size());
-  for (const DataKey& data_key : keys.data_keys) {
-    out.u32(data_key.generation);
-    out.raw(data_key.public_key);
-    if (full) out.raw(key_or_zeros(data_key.secret_key));
-  }
-  out.raw(keys.proof_public);
-  if (full) {
-    out.raw(key_or_zeros(keys.admin_key));
-    out.raw(key_or_zeros(keys.proof_secret));
-  }
+// What grew in the writer's vector before is beyond our reach; what it holds at the end is wiped.
+Secret take_secret(base::ByteWriter& out) {
   Bytes plain = out.take();
   Secret secret = Secret::copy_of(plain);
   wipe(plain);
   return secret;
+}
+
+}  // namespace
+
+Secret encode_shared_keys(const KeySet& keys) {
+  base::ByteWriter out;
+  for (const Secret* key : {&keys.id_key, &keys.chunker_key, &keys.index_key}) out.raw(key_or_zeros(*key));
+  out.raw(keys.signing_public);
+  out.varint(keys.data_keys.size());
+  for (const DataKey& data_key : keys.data_keys) {
+    out.u32(data_key.generation);
+    out.raw(data_key.public_key);
+  }
+  return take_secret(out);
+}
+
+Secret encode_key_set(const KeySet& keys, KeyRole role) {
+  base::ByteWriter out;
+  out.u8(kKeySetVersion);
+  out.u8(static_cast<std::uint8_t>(role));
+  out.raw(encode_shared_keys(keys).view());
+  out.raw(keys.signature);
+  if (role == KeyRole::full) {
+    for (const DataKey& data_key : keys.data_keys) out.raw(key_or_zeros(data_key.secret_key));
+    out.raw(key_or_zeros(keys.admin_key));
+    out.raw(key_or_zeros(keys.signing_secret));
+  }
+  return take_secret(out);
 }
 
 Result<KeySet> decode_key_set(ByteView plain) {
@@ -54,20 +65,22 @@ Result<KeySet> decode_key_set(ByteView plain) {
   if (version != kKeySetVersion || !valid_role(role)) return corrupt("key set", "is damaged");
   KeySet keys;
   keys.role = static_cast<KeyRole>(role);
-  const bool full = keys.role == KeyRole::full;
   for (Secret* key : {&keys.id_key, &keys.chunker_key, &keys.index_key}) *key = read_secret(in);
+  keys.signing_public = in.array<32>();
   const std::uint64_t count = in.varint_upto(kMaxGenerations);
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
     DataKey data_key;
     data_key.generation = in.u32();
     data_key.public_key = in.array<32>();
-    if (full) data_key.secret_key = read_secret(in);
+    // Ascending, so that a generation names one key.
+    if (!keys.data_keys.empty() && data_key.generation <= keys.data_keys.back().generation) in.fail();
     keys.data_keys.push_back(std::move(data_key));
   }
-  keys.proof_public = in.array<32>();
-  if (full) {
+  keys.signature = in.array<64>();
+  if (keys.role == KeyRole::full) {
+    for (DataKey& data_key : keys.data_keys) data_key.secret_key = read_secret(in);
     keys.admin_key = read_secret(in);
-    keys.proof_secret = read_secret(in);
+    keys.signing_secret = read_secret(in);
   }
   if (!in.done() || keys.data_keys.empty()) return corrupt("key set", "is damaged");
   return keys;

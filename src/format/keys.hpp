@@ -12,6 +12,7 @@
 namespace drkit::format {
 
 using Key = std::array<std::byte, 32>;
+using Signature = std::array<std::byte, 64>;
 
 /// A data key pair; holders of the write role have no secret half.
 struct DataKey {
@@ -27,10 +28,13 @@ struct KeySet {
   Secret chunker_key;  ///< seeds the content-defined chunker
   Secret index_key;    ///< seals index, pack directories, public parts of snapshots, leases
   std::vector<DataKey> data_keys;  ///< oldest first; the last one seals new content keys
-  Secret admin_key;    ///< full role: authenticates key slots
-  Key proof_public{};
-  Secret proof_secret;  ///< full role: signs proofs (reserved)
+  Key signing_public{};            ///< Ed25519; who knows the repository knows it by this key
+  Signature signature{};           ///< by the signing key, of the shared keys: no writer can slip in a data key of its own
+  Secret admin_key;       ///< full role: authenticates key slots
+  Secret signing_secret;  ///< full role: the seed of the signing key
 };
+/// What both roles share, in locked memory: part of the encoded key set, and what the signature is of.
+Secret encode_shared_keys(const KeySet& keys);
 /// Plain bytes of a key set as a role may have it, in locked memory.
 Secret encode_key_set(const KeySet& keys, KeyRole role);
 Result<KeySet> decode_key_set(ByteView plain);
@@ -48,7 +52,7 @@ struct SlotHeader {
 struct Slot {
   SlotHeader header;
   Bytes sealed_key_set;
-  Key tag{};  ///< keyed BLAKE2b of all before by the admin key: tells holders of the full role that no one forged the slot
+  Key tag{};  ///< by the admin key: tells holders of the full role that no one forged the slot
 };
 /// Everything before sealed_key_set: bound into its seal.
 Bytes encode_slot_header(const SlotHeader& header);
@@ -68,7 +72,7 @@ struct Config {
   RepositoryId repository{};
   std::int64_t created_ns = 0;
   Features features;
-  Key tag{};  ///< keyed BLAKE2b of all before by the index key
+  Key tag{};  ///< by the index key
 };
 Bytes encode_config_body(const Config& config);
 Bytes encode_config(const Config& config);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include <drkit/spi/source.hpp>
+
 namespace drkit::format {
 namespace {
 
@@ -52,6 +54,7 @@ std::vector<Extent> decode_extent_list(base::ByteReader& in) {
     extent.gap_bytes = in.varint();
     extent.chunk_offset = static_cast<std::uint32_t>(in.varint_upto(kMax32));
     extent.length_bytes = static_cast<std::uint32_t>(in.varint_upto(kMax32));
+    if (extent.length_bytes == 0) in.fail();
     extents.push_back(extent);
   }
   return extents;
@@ -136,6 +139,11 @@ void decode_optional(base::ByteReader& in, std::uint64_t flags, Entry& e) {
   }
 }
 
+std::size_t shared_prefix(std::string_view path, std::string_view previous) {
+  const auto end = std::mismatch(path.begin(), path.end(), previous.begin(), previous.end()).first;
+  return static_cast<std::size_t>(end - path.begin());
+}
+
 bool valid_type(std::uint8_t type) { return type >= 1 && type <= 9; }
 
 }  // namespace
@@ -154,8 +162,7 @@ bool clean_path(std::string_view path) {
 
 void encode_record(base::ByteWriter& out, const Record& record, std::string_view previous_path) {
   const Entry& e = record.entry;
-  const auto shared = static_cast<std::size_t>(
-      std::mismatch(e.path.begin(), e.path.end(), previous_path.begin(), previous_path.end()).first - e.path.begin());
+  const std::size_t shared = shared_prefix(e.path, previous_path);
   const std::uint64_t flags = flags_of(record);
   base::ByteWriter body;
   body.varint(shared);
@@ -189,6 +196,13 @@ Result<Record> decode_record(base::ByteReader& in, std::string_view previous_pat
   if (flags & kHasContent) decode_content(body, flags, record);
   if (!in.ok() || !body.done() || !valid_type(type)) return corrupt("manifest", "a record is damaged");
   e.type = static_cast<EntryType>(type);
+  // One encoding for a value: flags say exactly what is there, and as much of the path as possible is shared.
+  if (flags != flags_of(record) || shared != shared_prefix(e.path, previous_path)) {
+    return corrupt("manifest", "a record is not in its one form");
+  }
+  if (e.type == EntryType::hardlink && (e.link_target.empty() || !clean_path(e.link_target))) {
+    return corrupt("manifest", "a hard link leaves its tree");
+  }
   if (!clean_path(e.path)) return corrupt("manifest", "a path is absolute or leaves its tree");
   return record;
 }
@@ -232,6 +246,8 @@ Result<InnerNode> decode_inner(ByteView node) {
     child.node = in.array<32>();
     child.records = in.varint();
     child.first_path = in.text();
+    const bool ascending = inner.children.empty() || entry_path_less(inner.children.back().first_path, child.first_path);
+    if (!ascending || child.records == 0 || !clean_path(child.first_path)) in.fail();
     inner.children.push_back(std::move(child));
   }
   if (!in.done() || inner.level == 0 || inner.children.empty()) return corrupt("manifest", "an inner node is damaged");

@@ -41,7 +41,8 @@ struct Record {
   bool operator==(const Record&) const = default;
 };
 
-inline constexpr std::size_t kMaxInlineExtents = 2048;
+/// A node is a chunk, and so a part of a frame.
+inline constexpr std::size_t kMaxNodeBytes = std::size_t{32} << 20;
 
 /// Child of an inner node.
 struct NodeRef {

@@ -110,7 +110,9 @@ Result<std::uint32_t> decode_pack_trailer(ByteView last_bytes) {
   base::ByteReader in(last_bytes);
   const std::uint32_t length = in.u32();
   const auto magic = in.array<4>();
-  if (!in.done() || magic != kTrailerMagic || length < kSealBytes) return corrupt("pack", "trailer is damaged");
+  if (!in.done() || magic != kTrailerMagic || length < kSealBytes || length > kMaxDirectoryBytes) {
+    return corrupt("pack", "trailer is damaged");
+  }
   return length;
 }
 
@@ -148,7 +150,8 @@ Result<IndexSegment> decode_index(ByteView plain) {
     pack.type = static_cast<PackType>(type);
     pack.content_key.generation = in.u32();
     pack.content_key.sealed = in.array<kSealedKeyBytes>();
-    const std::uint64_t frames_bytes = in.varint_upto(pack.size_bytes);
+    constexpr std::uint64_t kRest = kPackHeaderBytes + kSealBytes + kPackTrailerBytes;
+    const std::uint64_t frames_bytes = in.varint_upto(pack.size_bytes - std::min(pack.size_bytes, kRest));
     DRKIT_ASSIGN(pack.directory, decode_directory(in, frames_bytes));
     segment.packs.push_back(std::move(pack));
   }

@@ -18,6 +18,7 @@ inline constexpr std::size_t kPackHeaderBytes = 8 + 1 + 16 + 4 + kSealedKeyBytes
 inline constexpr std::size_t kPackTrailerBytes = 4 + 4;
 inline constexpr std::uint32_t kMaxFrameBytes = 64U << 20;  ///< plain; a reader refuses more
 inline constexpr std::uint64_t kMaxPackBytes = 1ULL << 30;
+inline constexpr std::uint32_t kMaxDirectoryBytes = 16U << 20;  ///< sealed
 
 /// The content key of a writer's session, sealed to the data key of a generation.
 struct SealedContentKey {

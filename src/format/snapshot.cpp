@@ -1,5 +1,7 @@
 #include "format/snapshot.hpp"
 
+#include <utility>
+
 #include <nlohmann/json.hpp>
 
 #include "base/byte_io.hpp"
@@ -8,7 +10,7 @@
 namespace drkit::format {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;  // sorted keys: one value has one text, and many keys cost no quadratic time
 
 Bytes dump(const Json& json) {
   const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -36,6 +38,9 @@ void read(const Json& json, const char* key, T& value, bool& ok) {
     value = found->template get<bool>();
   } else {
     if (!found->is_number_integer()) return void(ok = false);
+    const bool fits = found->is_number_unsigned() ? std::in_range<T>(found->template get<std::uint64_t>())
+                                                  : std::in_range<T>(found->template get<std::int64_t>());
+    if (!fits) return void(ok = false);
     value = found->template get<T>();
   }
 }

@@ -36,17 +36,22 @@ struct Repository::Impl {
   std::string spool_directory() const;
 
  private:
-  Result<bool> load_index(const Context& ctx, repo::Index& index, std::vector<std::string>& loaded);
+  Result<format::IndexSegment> load_index_object(const Context& ctx, const std::string& key);
+  Result<bool> refresh_index(const Context& ctx);
+  Result<bool> build_index(const Context& ctx, const std::vector<std::string>& objects,
+                           const std::vector<std::string>& skipped);
 
   std::mutex index_mutex_;
   std::shared_ptr<repo::Index> index_;
-  std::vector<std::string> index_objects_;  ///< keys already in index_, sorted
+  std::vector<std::string> index_objects_;  ///< keys that index_ was made of, sorted
 };
 
 }  // namespace drkit
 
 namespace drkit::repo {
 
+/// Gets an object's bytes, no more than its kind may have. Errors: corrupt (too large), and the storage's.
+Result<Bytes> get_bounded(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind);
 /// Gets an object whole and unwraps its envelope; every error names the key.
 Result<Bytes> get_object(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind);
 /// Wraps and puts. Errors: already_exists when if_absent.
@@ -68,6 +73,10 @@ Result<Secret> open_content_key(const Repository::Impl& impl, const format::Seal
 
 /// Every key below a prefix, sorted.
 Result<std::vector<std::string>> list_keys(const Context& ctx, Storage& storage, std::string_view prefix);
+
+/// An index object lists at most so many chunks: about 2 MiB. A killed run loses at most what the last one lacked, and
+/// even that is found again from the packs' own directories.
+inline constexpr std::size_t kIndexChunks = 50'000;
 
 /// Puts one index object that lists the packs.
 Result<ObjectInfo> put_index(const Context& ctx, Repository::Impl& impl, const format::IndexSegment& segment);

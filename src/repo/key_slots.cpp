@@ -83,7 +83,7 @@ static Result<format::KeySet> open_stored(const StoredSlot& stored, const format
   if (!keys && keys.error().code() != ErrorCode::bad_key) {
     return Error(std::move(keys).error()).with("key", object_key(kSlotPrefix, stored.id));
   }
-  if (keys && keys->role == KeyRole::full && !slot_is_authentic(stored.slot, stored.id, keys->admin_key)) {
+  if (keys && keys->role == KeyRole::full && !slot_is_authentic(stored.slot, repository, stored.id, keys->admin_key)) {
     return Error(ErrorCode::corrupt, "key slot is forged").with("key", object_key(kSlotPrefix, stored.id));
   }
   return keys;
@@ -191,7 +191,7 @@ Result<std::vector<KeySlot>> Repository::keys(const Context& ctx) const {
   DRKIT_ASSIGN(const std::vector<StoredSlot> stored, load_slots(ctx, *impl_->storage));
   std::vector<KeySlot> slots;
   for (const StoredSlot& slot : stored) {
-    if (role() == KeyRole::full && !slot_is_authentic(slot.slot, slot.id, impl_->keys.admin_key)) {
+    if (role() == KeyRole::full && !slot_is_authentic(slot.slot, impl_->id, slot.id, impl_->keys.admin_key)) {
       return Error(ErrorCode::corrupt, "key slot is forged").with("key", object_key(kSlotPrefix, slot.id));
     }
     slots.push_back(describe(slot));

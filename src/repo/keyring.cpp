@@ -29,11 +29,38 @@ Bytes slot_associated_data(const format::Slot& slot, const format::RepositoryId&
   return format::associated_data(format::Kind::key_set, repository, identity);
 }
 
-Bytes tagged_bytes(const format::Slot& slot, const format::ObjectId& id) {
-  Bytes bytes(id.begin(), id.end());
+Bytes tagged_bytes(const format::Slot& slot, const format::RepositoryId& repository, const format::ObjectId& id) {
+  Bytes identity(id.begin(), id.end());
   const Bytes body = format::encode_slot_body(slot);
-  bytes.insert(bytes.end(), body.begin(), body.end());
-  return bytes;
+  identity.insert(identity.end(), body.begin(), body.end());
+  return format::associated_data(format::Kind::key_slot, repository, identity);
+}
+
+// The signed bytes hold secrets, hence their digest: a Secret cannot grow.
+Bytes signed_bytes(const format::KeySet& keys, const format::RepositoryId& repository) {
+  return format::associated_data(format::Kind::key_set, repository,
+                                 crypto::sha256(format::encode_shared_keys(keys).view()));
+}
+
+Result<void> sign_keys(format::KeySet& keys, const format::RepositoryId& repository) {
+  DRKIT_ASSIGN(const crypto::SigningKeyPair signer, crypto::signing_key_pair_from_seed(keys.signing_secret.view()));
+  DRKIT_ASSIGN(keys.signature, crypto::sign(signer, signed_bytes(keys, repository)));
+  return {};
+}
+
+// Secret halves belong to their public ones, and the list of keys is the signing key's.
+Result<void> check_keys(const format::KeySet& keys, const format::RepositoryId& repository) {
+  if (!crypto::verify(keys.signing_public, signed_bytes(keys, repository), keys.signature)) {
+    return format::corrupt("key slot", "its list of keys was not signed by the repository's owner");
+  }
+  if (keys.role != KeyRole::full) return {};
+  DRKIT_ASSIGN(const crypto::SigningKeyPair signer, crypto::signing_key_pair_from_seed(keys.signing_secret.view()));
+  bool pairs = signer.public_key == keys.signing_public;
+  for (const format::DataKey& data_key : keys.data_keys) {
+    DRKIT_ASSIGN(const crypto::KeyPair pair, crypto::key_pair_from_secret(data_key.secret_key));
+    pairs = pairs && pair.public_key == data_key.public_key;
+  }
+  return pairs ? Result<void>() : format::corrupt("key slot", "a secret key does not belong to its public key");
 }
 
 crypto::Argon2Params params_of(const format::SlotHeader& header) {
@@ -42,11 +69,13 @@ crypto::Argon2Params params_of(const format::SlotHeader& header) {
 
 Result<format::Slot> finish_slot(const format::KeySet& keys, const format::RepositoryId& repository,
                                  const format::ObjectId& id, format::Slot slot, const Secret& wrapping_key) {
-  const Secret plain = format::encode_key_set(keys, slot.header.role);
+  format::KeySet owned = clone_key_set(keys);
+  DRKIT_TRY(sign_keys(owned, repository));
+  const Secret plain = format::encode_key_set(owned, slot.header.role);
   const Bytes associated = slot_associated_data(slot, repository, id);
   DRKIT_ASSIGN(Bytes sealed, crypto::seal_bytes(wrapping_key.view(), associated, plain.view(), crypto::system_random()));
   slot.sealed_key_set.insert(slot.sealed_key_set.end(), sealed.begin(), sealed.end());
-  slot.tag = keyed_tag(keys.admin_key, tagged_bytes(slot, id));
+  slot.tag = keyed_tag(keys.admin_key, tagged_bytes(slot, repository, id));
   return slot;
 }
 
@@ -92,9 +121,9 @@ Result<format::KeySet> generate_key_set() {
   keys.chunker_key = random_key();
   keys.index_key = random_key();
   keys.admin_key = random_key();
-  keys.proof_secret = random_key();
-  DRKIT_ASSIGN(const crypto::SigningKeyPair proof, crypto::signing_key_pair_from_seed(keys.proof_secret.view()));
-  keys.proof_public = proof.public_key;
+  keys.signing_secret = random_key();
+  DRKIT_ASSIGN(const crypto::SigningKeyPair signer, crypto::signing_key_pair_from_seed(keys.signing_secret.view()));
+  keys.signing_public = signer.public_key;
   add_data_key(keys);
   return keys;
 }
@@ -106,8 +135,9 @@ format::KeySet clone_key_set(const format::KeySet& keys) {
   copy.chunker_key = keys.chunker_key.clone();
   copy.index_key = keys.index_key.clone();
   copy.admin_key = keys.admin_key.clone();
-  copy.proof_public = keys.proof_public;
-  copy.proof_secret = keys.proof_secret.clone();
+  copy.signing_public = keys.signing_public;
+  copy.signing_secret = keys.signing_secret.clone();
+  copy.signature = keys.signature;
   for (const format::DataKey& key : keys.data_keys) {
     copy.data_keys.push_back({key.generation, key.public_key, key.secret_key.clone()});
   }
@@ -175,11 +205,13 @@ Result<format::KeySet> open_slot(const format::Slot& slot, const format::Reposit
   if (!opened) return Error(ErrorCode::bad_key, "password or key does not open this slot");
   DRKIT_ASSIGN(format::KeySet keys, format::decode_key_set(plain.view()));
   if (keys.role != slot.header.role) return format::corrupt("key slot", "role differs from the keys inside");
+  DRKIT_TRY(check_keys(keys, repository));
   return keys;
 }
 
-bool slot_is_authentic(const format::Slot& slot, const format::ObjectId& id, const Secret& admin_key) {
-  return keyed_tag(admin_key, tagged_bytes(slot, id)) == slot.tag;
+bool slot_is_authentic(const format::Slot& slot, const format::RepositoryId& repository, const format::ObjectId& id,
+                       const Secret& admin_key) {
+  return keyed_tag(admin_key, tagged_bytes(slot, repository, id)) == slot.tag;
 }
 
 }  // namespace drkit::repo

@@ -33,9 +33,10 @@ Result<format::Slot> seal_recipient_slot(const format::KeySet& keys, const forma
 Result<format::KeySet> open_slot(const format::Slot& slot, const format::RepositoryId& repository,
                                  const format::ObjectId& id, const Credential& credential);
 /// Whether the slot was made by a holder of the full role.
-bool slot_is_authentic(const format::Slot& slot, const format::ObjectId& id, const Secret& admin_key);
+bool slot_is_authentic(const format::Slot& slot, const format::RepositoryId& repository, const format::ObjectId& id,
+                       const Secret& admin_key);
 
-/// BLAKE2b-256 of bytes, keyed.
+/// BLAKE2b-256 of bytes, keyed. REQUIRES: the bytes begin with their associated data, which says what they are.
 format::Key keyed_tag(const Secret& key, ByteView bytes);
 
 }  // namespace drkit::repo

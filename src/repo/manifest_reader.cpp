@@ -6,17 +6,32 @@
 
 namespace drkit::repo {
 
-Result<void> ManifestReader::descend(const Context& ctx, const format::ChunkId& node, unsigned level) {
+namespace {
+
+// Seeking trusts what a node says of its children, so every child is held to it.
+bool matches(const format::NodeRef* expected, const format::InnerNode& inner) {
+  if (expected == nullptr) return true;
+  std::uint64_t records = 0;
+  for (const format::NodeRef& child : inner.children) records += child.records;
+  return inner.children.front().first_path == expected->first_path && records == expected->records;
+}
+
+}  // namespace
+
+Result<void> ManifestReader::descend(const Context& ctx, const format::ChunkId& node, unsigned level,
+                                     const format::NodeRef* expected) {
   DRKIT_ASSIGN(Bytes bytes, chunks_->read(ctx, node));
   if (level == 0) {
     leaf_ = std::make_unique<Leaf>();
     leaf_->bytes = std::move(bytes);
     leaf_->id = node;
+    if (expected != nullptr) leaf_->expected = *expected;
     DRKIT_ASSIGN(leaf_->reader, format::open_leaf(leaf_->bytes));
     return {};
   }
   DRKIT_ASSIGN(format::InnerNode inner, format::decode_inner(bytes));
   if (inner.level != level) return format::corrupt("manifest", "levels of the tree do not count down");
+  if (!matches(expected, inner)) return format::corrupt("manifest", "an inner node differs from what leads to it");
   path_.push_back({std::move(inner), 0});
   return {};
 }
@@ -32,8 +47,10 @@ Result<bool> ManifestReader::load_leaf(const Context& ctx) {
     while (!path_.empty() && path_.back().next == path_.back().node.children.size()) path_.pop_back();
     if (path_.empty()) return false;
     Inner& inner = path_.back();
-    const format::ChunkId child = inner.node.children[inner.next++].node;
-    DRKIT_TRY(descend(ctx, child, inner.node.level - 1));
+    // A copy: descending may move the nodes.
+    const format::NodeRef child = inner.node.children[inner.next++];
+    DRKIT_TRY(descend(ctx, child.node, inner.node.level - 1, &child));
+    if (leaf_ && leaf_->reader.left() == 0) return format::corrupt("manifest", "an empty leaf below an inner node");
   }
   return true;
 }
@@ -46,6 +63,12 @@ Result<std::optional<format::Record>> ManifestReader::next(const Context& ctx) {
   auto record = format::decode_record(leaf_->reader, leaf_->previous);
   if (!record) return std::move(record).error();
   leaf_->previous = record->entry.path;
+  ++leaf_->records;
+  if (const auto& expected = leaf_->expected) {
+    const bool first = !leaf_->at_start || record->entry.path == expected->first_path;
+    const bool last = leaf_->reader.left() > 0 || leaf_->records == expected->records;
+    if (!first || !last) return format::corrupt("manifest", "a leaf differs from what leads to it");
+  }
   leaf_->at_start = false;
   if (last_ && !entry_path_less(*last_, record->entry.path)) {
     return format::corrupt("manifest", "records are out of order");
@@ -71,10 +94,10 @@ Result<void> ManifestReader::seek(const Context& ctx, const std::string& path) {
       const auto index = static_cast<std::size_t>(after - node.children.begin());
       next = std::max(next, index > 0 ? index - 1 : 0);
       if (depth + 1 == path_.size() && next < node.children.size() && node.level > 1) {
-        const format::ChunkId child = node.children[next].node;
+        const format::NodeRef child = node.children[next];
         const unsigned level = node.level - 1;
         ++next;
-        DRKIT_TRY(descend(ctx, child, level));
+        DRKIT_TRY(descend(ctx, child.node, level, &child));
       }
     }
   }
@@ -113,7 +136,12 @@ Result<void> visit_extents(const Context& ctx, ChunkReader& chunks, const format
   for (const format::ExtentNodeRef& ref : record.content.nodes) {
     DRKIT_ASSIGN(const Bytes node, chunks.read(ctx, ref.node));
     DRKIT_ASSIGN(const std::vector<format::Extent> extents, format::decode_extents(node));
+    const std::uint64_t begin = offset;
     DRKIT_TRY(visit_list(extents));
+    if (extents.size() != ref.extents || offset - begin != ref.bytes) {
+      return Error(ErrorCode::corrupt, "manifest: an extent node differs from what leads to it")
+          .with("path", record.entry.path);
+    }
   }
   return {};
 }

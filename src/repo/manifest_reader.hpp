@@ -39,8 +39,11 @@ class ManifestReader {
     std::string previous;
     format::ChunkId id{};
     bool at_start = true;
+    std::optional<format::NodeRef> expected;  ///< what the node above says; none for the root
+    std::uint64_t records = 0;
   };
-  Result<void> descend(const Context& ctx, const format::ChunkId& node, unsigned level);
+  Result<void> descend(const Context& ctx, const format::ChunkId& node, unsigned level,
+                       const format::NodeRef* expected = nullptr);
   Result<bool> load_leaf(const Context& ctx);
 
   std::shared_ptr<ChunkReader> chunks_;

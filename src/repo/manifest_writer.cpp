@@ -33,14 +33,29 @@ Result<void> ManifestWriter::add(const format::Record& record) {
   }
   last_ = path;
   if (leaf_records_ == 0) leaf_first_ = path;
-  format::encode_record(leaf_, record, previous_);
+  DRKIT_TRY(append(record));
   previous_ = path;
   ++leaf_records_;
   const bool boundary = leaf_.size() >= kLeafMin && (hash_of(path) & kLeafMask) == 0;
   return boundary || leaf_.size() >= kLeafMax ? close_leaf() : Result<void>();
 }
 
+// Decoded before it is kept: an entry that a reader would refuse must not reach the storage.
+Result<void> ManifestWriter::append(const format::Record& record) {
+  const std::size_t begin = leaf_.size();
+  format::encode_record(leaf_, record, previous_);
+  base::ByteReader written(leaf_.view().subspan(begin));
+  const auto decoded = format::decode_record(written, previous_);
+  const bool same = decoded && decoded->entry.path == record.entry.path && decoded->content == record.content;
+  if (same) return {};
+  return Error(ErrorCode::invalid_argument, "source gave an entry that a snapshot cannot hold")
+      .with("path", record.entry.path);
+}
+
 Result<format::ChunkId> ManifestWriter::store(ByteView node) {
+  if (node.size() > format::kMaxNodeBytes) {
+    return Error(ErrorCode::unsupported, "attributes or extents of an entry are too many to be kept");
+  }
   const format::ChunkId id = chunks_.id_of(crypto::sha256(node));
   DRKIT_TRY(chunks_.add(format::PackType::meta, id, node));
   return id;
@@ -85,6 +100,15 @@ Result<ManifestRoot> ManifestWriter::finish() {
     if (!levels_[level].empty()) DRKIT_TRY(close_inner(level));
   }
   return Error(ErrorCode::internal, "manifest has no root");
+}
+
+Result<ManifestRoot> ManifestWriter::checkpoint() {
+  if (leaf_records_ > 0) DRKIT_TRY(close_leaf());
+  // The open inner nodes are closed in a copy; the real ones go on growing.
+  const std::vector<std::vector<format::NodeRef>> open = levels_;
+  auto root = finish();
+  levels_ = open;
+  return root;
 }
 
 }  // namespace drkit::repo

@@ -20,13 +20,17 @@ class ManifestWriter {
  public:
   explicit ManifestWriter(ChunkWriter& chunks) : chunks_(chunks) { format::begin_leaf(leaf_); }
 
-  /// REQUIRES: paths come in entry_path_less order, none twice. Errors: internal otherwise.
+  /// REQUIRES: paths come in entry_path_less order, none twice. Errors: internal otherwise; invalid_argument when the
+  /// entry breaks a rule of the format, unsupported when it is too large.
   Result<void> add(const format::Record& record);
   Result<ManifestRoot> finish();
+  /// A root of everything added so far; more may be added. REQUIRES: something was added.
+  Result<ManifestRoot> checkpoint();
   /// Stores one node of extents.
   Result<format::ChunkId> store_extents(const std::vector<format::Extent>& extents);
 
  private:
+  Result<void> append(const format::Record& record);
   Result<format::ChunkId> store(ByteView node);
   Result<void> close_leaf();
   Result<void> push(unsigned level, format::NodeRef child);

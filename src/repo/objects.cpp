@@ -20,8 +20,15 @@ Error name_object(Error error, std::string_view key) {
 
 }  // namespace
 
+Result<Bytes> get_bounded(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind) {
+  const std::uint64_t limit = format::max_object_bytes(kind);
+  DRKIT_ASSIGN(Bytes object, storage.get(ctx, key, {0, limit + 1}));
+  if (object.size() <= limit) return object;
+  return name_object(format::corrupt("object", "is larger than its kind allows"), key);
+}
+
 Result<Bytes> get_object(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind) {
-  DRKIT_ASSIGN(const Bytes object, storage.get(ctx, key, {}));
+  DRKIT_ASSIGN(const Bytes object, get_bounded(ctx, storage, key, kind));
   auto payload = format::unwrap_envelope(kind, object);
   if (!payload) return name_object(std::move(payload).error(), key);
   return Bytes(payload->begin(), payload->end());
@@ -93,6 +100,7 @@ Result<format::PackInfo> read_pack_info(const Context& ctx, Repository::Impl& im
   const auto name = base::array_from_hex<32>(object_name(key));
   if (!name) return damaged("its name is no SHA-256");
   if (size_bytes < format::kPackHeaderBytes + format::kPackTrailerBytes) return damaged("is too short");
+  if (size_bytes > format::kMaxPackBytes) return damaged("is too large");
   DRKIT_ASSIGN(const Bytes header_bytes, impl.storage->get(ctx, key, {0, format::kPackHeaderBytes}));
   DRKIT_ASSIGN(const Bytes trailer,
                impl.storage->get(ctx, key, {size_bytes - format::kPackTrailerBytes, format::kPackTrailerBytes}));
@@ -119,23 +127,48 @@ namespace drkit {
 
 std::string Repository::Impl::spool_directory() const { return cache_directory.empty() ? "/var/tmp" : cache_directory; }
 
-// Reads the index objects that are not in the index yet. False when one of them vanished meanwhile: a prune replaced it.
-Result<bool> Repository::Impl::load_index(const Context& ctx, repo::Index& index, std::vector<std::string>& loaded) {
-  DRKIT_ASSIGN(std::vector<std::string> objects, repo::list_keys(ctx, *storage, repo::kIndexPrefix));
-  if (!std::includes(objects.begin(), objects.end(), loaded.begin(), loaded.end())) return false;
-  for (const std::string& key : objects) {
-    if (std::binary_search(loaded.begin(), loaded.end(), key)) continue;
-    DRKIT_TRY(ctx.check_cancelled());
-    const auto sealed = repo::get_object(ctx, *storage, key, format::Kind::index);
-    if (!sealed && sealed.error().code() == ErrorCode::not_found) return false;
-    DRKIT_TRY(sealed);
-    const auto plain = repo::open_shared(*this, format::Kind::index, {}, *sealed);
-    auto segment = plain ? format::decode_index(*plain) : Result<format::IndexSegment>(plain.error());
-    if (!segment) return Error(std::move(segment).error()).with("key", key);
-    for (const format::PackInfo& pack : segment->packs) DRKIT_TRY(index.add(pack));
+Result<format::IndexSegment> Repository::Impl::load_index_object(const Context& ctx, const std::string& key) {
+  const auto damaged = [&](std::string_view problem) { return format::corrupt("index", problem).with("key", key); };
+  DRKIT_ASSIGN(const Bytes object, repo::get_bounded(ctx, *storage, key, format::Kind::index));
+  // The name counts: what another index object replaces is named by it.
+  if (base::to_hex(crypto::sha256(object)) != repo::object_name(key)) {
+    return damaged("its name is not the SHA-256 of its bytes");
   }
-  loaded = std::move(objects);
-  return true;
+  const auto sealed = format::unwrap_envelope(format::Kind::index, object);
+  if (!sealed) return damaged(sealed.error().message());
+  const auto plain = repo::open_shared(*this, format::Kind::index, {}, *sealed);
+  if (!plain) return damaged("does not open: it is damaged or forged");
+  auto segment = format::decode_index(*plain);
+  if (!segment) return damaged(segment.error().message());
+  return segment;
+}
+
+Result<bool> Repository::Impl::build_index(const Context& ctx, const std::vector<std::string>& objects,
+                                           const std::vector<std::string>& skipped) {
+  std::vector<std::string> superseded;
+  for (const std::string& key : objects) {
+    if (std::binary_search(index_objects_.begin(), index_objects_.end(), key)) continue;
+    if (std::binary_search(skipped.begin(), skipped.end(), key)) continue;
+    DRKIT_TRY(ctx.check_cancelled());
+    auto loaded = load_index_object(ctx, key);
+    // Replaced by another and removed since the listing: without that one the index would lack chunks that are there.
+    if (!loaded && loaded.error().code() == ErrorCode::not_found) return false;
+    DRKIT_ASSIGN(const format::IndexSegment segment, std::move(loaded));
+    for (const format::Digest& name : segment.supersedes) {
+      const std::string old = repo::object_key(repo::kIndexPrefix, name);
+      if (std::binary_search(objects.begin(), objects.end(), old)) superseded.push_back(old);
+    }
+    for (const format::PackInfo& pack : segment.packs) DRKIT_TRY(index_->add(pack));
+  }
+  std::sort(superseded.begin(), superseded.end());
+  index_objects_ = objects;
+  if (std::includes(skipped.begin(), skipped.end(), superseded.begin(), superseded.end())) return true;
+  // Rare: a prune put its index and has not removed the old ones yet. What they alone list may be gone.
+  superseded.insert(superseded.end(), skipped.begin(), skipped.end());
+  std::sort(superseded.begin(), superseded.end());
+  index_ = std::make_shared<repo::Index>(spool_directory());
+  index_objects_.clear();
+  return build_index(ctx, objects, superseded);
 }
 
 Result<std::uint64_t> Repository::Impl::list_packs(const Context& ctx, repo::Index& index,
@@ -158,17 +191,24 @@ Result<std::shared_ptr<repo::Index>> Repository::Impl::index(const Context& ctx,
   if (index_ && !refresh) return index_;
   constexpr int kAttempts = 10;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    std::shared_ptr<repo::Index> index = index_ ? index_ : std::make_shared<repo::Index>(spool_directory());
-    DRKIT_ASSIGN(const bool whole, load_index(ctx, *index, index_objects_));
-    if (whole) {
-      index_ = std::move(index);
-      return index_;
-    }
-    // What a vanished object listed may be gone with it: an index is made afresh.
+    auto built = refresh_index(ctx);
+    if (built && *built) return index_;
     index_.reset();
     index_objects_.clear();
+    DRKIT_TRY(built);
   }
   return Error(ErrorCode::unavailable, "index objects keep changing while they are read", Retry::yes);
+}
+
+// False when an index object vanished while it was read.
+Result<bool> Repository::Impl::refresh_index(const Context& ctx) {
+  DRKIT_ASSIGN(const std::vector<std::string> objects, repo::list_keys(ctx, *storage, repo::kIndexPrefix));
+  // An object that vanished listed packs that may have vanished with it: nobody may count on their chunks.
+  if (!index_ || !std::includes(objects.begin(), objects.end(), index_objects_.begin(), index_objects_.end())) {
+    index_ = std::make_shared<repo::Index>(spool_directory());
+    index_objects_.clear();
+  }
+  return build_index(ctx, objects, {});
 }
 
 }  // namespace drkit

@@ -1,5 +1,7 @@
 #include "repo/orphans.hpp"
 
+#include <utility>
+
 #include "repo/layout.hpp"
 
 namespace drkit::repo {
@@ -15,6 +17,7 @@ Result<void> adopt_orphans(const Context& ctx, Repository::Impl& impl) {
     }));
   }
   std::vector<format::PackInfo> packs;
+  std::size_t chunks = 0;
   for (const ObjectInfo& info : unknown) {
     DRKIT_TRY(ctx.check_cancelled());
     auto pack = read_pack_info(ctx, impl, info.key, info.size_bytes);
@@ -26,10 +29,13 @@ Result<void> adopt_orphans(const Context& ctx, Repository::Impl& impl) {
       ctx.write_log(LogLevel::warning, "unlisted pack left alone: " + pack.error().to_string());
       continue;
     }
+    for (const format::FrameEntry& frame : pack->directory) chunks += frame.chunks.size();
     packs.push_back(std::move(*pack));
+    if (chunks < kIndexChunks) continue;
+    DRKIT_TRY(impl.list_packs(ctx, *index, std::exchange(packs, {})));
+    chunks = 0;
   }
-  if (packs.empty()) return {};
-  DRKIT_TRY(impl.list_packs(ctx, *index, packs));
+  if (!packs.empty()) DRKIT_TRY(impl.list_packs(ctx, *index, packs));
   return {};
 }
 

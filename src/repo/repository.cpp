@@ -53,18 +53,16 @@ Result<void> take_options(Repository::Impl& impl, OpenOptions& options) {
   return base::make_directories(impl.cache_directory);
 }
 
+format::Key config_tag(const Repository::Impl& impl, const format::Config& config) {
+  return repo::keyed_tag(impl.keys.index_key,
+                         format::associated_data(format::Kind::config, impl.id, format::encode_config_body(config)));
+}
+
 Result<Repository> make_handle(std::shared_ptr<Repository::Impl> impl, const format::Config& config) {
-  if (repo::keyed_tag(impl->keys.index_key, format::encode_config_body(config)) != config.tag) {
+  if (config_tag(*impl, config) != config.tag) {
     return Error(ErrorCode::corrupt, "configuration is forged or damaged").with("key", std::string(repo::kConfigKey));
   }
   return Repository(std::move(impl));
-}
-
-Result<Snapshot> find_by_id(const Context& ctx, Repository::Impl& impl, const std::string& id) {
-  auto loaded = repo::load_snapshot(ctx, impl, id);
-  if (!loaded && loaded.error().code() != ErrorCode::not_found) return std::move(loaded).error();
-  if (!loaded || !*loaded) return Error(ErrorCode::not_found, "no such snapshot").with("snapshot", id);
-  return std::move((*loaded)->value);
 }
 
 bool matches(const Snapshot& snapshot, const SnapshotFilter& filter) {
@@ -109,7 +107,7 @@ Result<Repository> Repository::create(const Context& ctx, StoragePtr storage, Cr
   format::Config config;
   config.repository = impl->id;
   config.created_ns = ctx.clock->wall_ns();
-  config.tag = repo::keyed_tag(impl->keys.index_key, format::encode_config_body(config));
+  config.tag = config_tag(*impl, config);
   std::vector<std::string> slots;
   const auto put = put_first_objects(ctx, *impl, options, config, slots);
   if (!put && put.error().code() == ErrorCode::already_exists) {
@@ -146,22 +144,35 @@ Result<std::vector<Snapshot>> Repository::snapshots(const Context& ctx, const Sn
   return values;
 }
 
+// By id, one snapshot is read and no other: what is damaged elsewhere keeps nobody from restoring it.
+static Result<Snapshot> find_by_id(const Context& ctx, Repository::Impl& impl, std::string_view digits) {
+  DRKIT_ASSIGN(const std::vector<std::string> found,
+               repo::list_keys(ctx, *impl.storage, std::string(repo::kSnapshotPrefix) + std::string(digits)));
+  std::vector<Snapshot> snapshots;
+  for (const std::string& key : found) {
+    DRKIT_ASSIGN(const bool forgotten, repo::is_forgotten(ctx, impl, std::string(repo::object_name(key))));
+    if (forgotten) continue;
+    DRKIT_ASSIGN(std::optional<repo::LoadedSnapshot> loaded,
+                 repo::load_snapshot(ctx, impl, std::string(repo::object_name(key))));
+    if (loaded) snapshots.push_back(std::move(loaded->value));
+  }
+  if (snapshots.size() == 1) return std::move(snapshots.front());
+  if (snapshots.empty()) return Error(ErrorCode::not_found, "no such snapshot").with("snapshot", std::string(digits));
+  return Error(ErrorCode::invalid_argument, "several snapshots begin with these digits")
+      .with("snapshot", std::string(digits));
+}
+
 Result<Snapshot> Repository::find_snapshot(const Context& ctx, std::string_view name) const {
-  SnapshotFilter filter;
   const bool latest = name == "latest" || name.starts_with("latest:");
-  if (latest && name.size() > 7) filter.source = std::string(name.substr(7));
-  if (!latest && name.size() < 4) {
+  if (!latest) {
+    const bool digits = name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+    if (digits && name.size() >= 4) return find_by_id(ctx, *impl_, name);
     return Error(ErrorCode::invalid_argument, "a snapshot is named by 4 or more digits of its id, or latest");
   }
-  // A whole id needs no list: one damaged snapshot must not keep the others from being restored.
-  if (!latest && base::array_from_hex<16>(name)) return find_by_id(ctx, *impl_, std::string(name));
+  SnapshotFilter filter;
+  if (name.size() > 7) filter.source = std::string(name.substr(7));
   DRKIT_ASSIGN(std::vector<Snapshot> all, snapshots(ctx, filter));
-  if (!latest) std::erase_if(all, [&](const Snapshot& snapshot) { return !snapshot.id.starts_with(name); });
   if (all.empty()) return Error(ErrorCode::not_found, "no such snapshot").with("snapshot", std::string(name));
-  if (!latest && all.size() > 1) {
-    return Error(ErrorCode::invalid_argument, "several snapshots begin with these digits")
-        .with("snapshot", std::string(name));
-  }
   return std::move(all.back());
 }
 

@@ -112,15 +112,24 @@ Result<void> check_present(const Context& ctx, Repository::Impl& impl, const His
   return Error(ErrorCode::corrupt, "a snapshot's object was replaced by another").with("key", snapshot_key(expected.id));
 }
 
-// Every snapshot named by a later one, or remembered by this machine, is there with the same bytes or was forgotten.
-Result<void> check_history(const Context& ctx, Repository::Impl& impl, const std::vector<LoadedSnapshot>& snapshots) {
-  History history;
-  for (const LoadedSnapshot& snapshot : snapshots) history.present[snapshot.value.id] = snapshot.object_digest;
+/// Ids that were forgotten. The tombstone is what forgets: a snapshot object beside it is a removal that did not finish,
+/// or one that the storage brought back.
+Result<std::set<std::string>> load_tombstones(const Context& ctx, Repository::Impl& impl) {
+  std::set<std::string> forgotten;
   DRKIT_ASSIGN(const std::vector<std::string> tombstones, list_keys(ctx, *impl.storage, kTombstonePrefix));
   for (const std::string& key : tombstones) {
-    DRKIT_ASSIGN(const bool forgotten, has_tombstone(ctx, impl, key));
-    if (forgotten) history.forgotten.insert(std::string(object_name(key)));
+    DRKIT_ASSIGN(const bool valid, has_tombstone(ctx, impl, key));
+    if (valid) forgotten.insert(std::string(object_name(key)));
   }
+  return forgotten;
+}
+
+// Every snapshot named by a later one, or remembered by this machine, is there with the same bytes or was forgotten.
+Result<void> check_history(const Context& ctx, Repository::Impl& impl, const std::vector<LoadedSnapshot>& snapshots,
+                           std::set<std::string> forgotten) {
+  History history;
+  history.forgotten = std::move(forgotten);
+  for (const LoadedSnapshot& snapshot : snapshots) history.present[snapshot.value.id] = snapshot.object_digest;
   for (const LoadedSnapshot& snapshot : snapshots) {
     for (const format::Predecessor& expected : snapshot.predecessors) {
       DRKIT_TRY(check_present(ctx, impl, history, expected));
@@ -220,7 +229,7 @@ Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl
 Result<std::optional<LoadedSnapshot>> load_snapshot(const Context& ctx, Repository::Impl& impl,
                                                     const std::string& id) {
   const std::string key = std::string(kSnapshotPrefix) + id;
-  DRKIT_ASSIGN(const Bytes bytes, impl.storage->get(ctx, key, {}));
+  DRKIT_ASSIGN(const Bytes bytes, get_bounded(ctx, *impl.storage, key, format::Kind::snapshot));
   auto loaded = decode_loaded(impl, id, bytes);
   if (!loaded) {
     Error error = std::move(loaded).error();
@@ -234,8 +243,15 @@ Result<std::vector<LoadedSnapshot>> load_snapshots(const Context& ctx, Repositor
   std::sort(snapshots.begin(), snapshots.end(), [](const LoadedSnapshot& a, const LoadedSnapshot& b) {
     return std::pair(a.value.time_ns, a.value.id) < std::pair(b.value.time_ns, b.value.id);
   });
-  DRKIT_TRY(check_history(ctx, impl, snapshots));
+  // Listed after the snapshots: one that was forgotten meanwhile has its tombstone by now.
+  DRKIT_ASSIGN(const std::set<std::string> forgotten, load_tombstones(ctx, impl));
+  std::erase_if(snapshots, [&](const LoadedSnapshot& snapshot) { return forgotten.contains(snapshot.value.id); });
+  DRKIT_TRY(check_history(ctx, impl, snapshots, forgotten));
   return snapshots;
+}
+
+Result<bool> is_forgotten(const Context& ctx, Repository::Impl& impl, const std::string& id) {
+  return has_tombstone(ctx, impl, std::string(kTombstonePrefix) + id);
 }
 
 Result<void> forget_snapshot(const Context& ctx, Repository::Impl& impl, const std::string& id) {

@@ -4,13 +4,6 @@
 #include "repo/layout.hpp"
 
 namespace drkit::repo {
-namespace {
-
-/// An index object lists at most so many chunks: about 2 MiB. A killed run loses at most what the last one lacked, and
-/// even that is found again from the packs' own directories.
-constexpr std::size_t kIndexChunks = 50'000;
-
-}  // namespace
 
 PackUploader::PackUploader(const Context& ctx, std::shared_ptr<Repository::Impl> impl, std::shared_ptr<Index> index)
     : ctx_(ctx), impl_(std::move(impl)), index_(std::move(index)), thread_([this] { run(); }) {}
