@@ -33,10 +33,11 @@ std::vector<format::Record> many_records(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     format::Record record;
     record.entry.path = "dir-" + std::to_string(i / 700) + "/sub-" + std::to_string(i % 700 / 30) + "/file-" + std::to_string(i);
-    record.entry.size_bytes = i;
+    record.entry.size_bytes = i + 1;
     record.entry.mtime_ns = static_cast<std::int64_t>(i) * 1'000'000;
     record.content.extents.resize(1);
     random.fill(record.content.extents[0].chunk);
+    record.content.extents[0].length_bytes = static_cast<std::uint32_t>(i + 1);
     records.push_back(std::move(record));
   }
   std::sort(records.begin(), records.end(), [](const format::Record& a, const format::Record& b) {
