@@ -46,6 +46,10 @@ class BackupRun {
       snapshot_.stats.duration_ns = (ctx_.clock->steady() - steady).count();
       done = commit();
     }
+    // Nothing is put any more once the lease is gone.
+    reader_.reset();
+    manifest_.reset();
+    chunks_.reset();
     // A lease that stays behind costs nothing but a later prune's patience.
     Context uncancelled = ctx_;
     uncancelled.cancel = CancelToken();

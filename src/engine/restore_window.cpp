@@ -18,11 +18,11 @@ constexpr std::uint64_t kMaxFetchGap = std::uint64_t{128} << 10;  // cheaper to 
 }  // namespace
 
 Result<void> RestoreWindow::add(const format::Record& record) {
-  auto file = std::make_unique<File>();
-  file->entry = record.entry;
-  const auto number = static_cast<std::uint32_t>(files_.size());
-  const std::size_t before = pieces_.size();
-  DRKIT_TRY(repo::visit_extents(ctx_, *chunks_, record, [&](std::uint64_t offset, const format::Extent& extent) -> Result<void> {
+  files_.push_back(std::make_unique<File>());
+  File& file = *files_.back();
+  file.entry = record.entry;
+  std::size_t pieces = 0;
+  const auto add_piece = [&](std::uint64_t offset, const format::Extent& extent) -> Result<void> {
     auto location = chunks_->locate(extent.chunk);
     if (!location) return Error(std::move(location).error()).with("path", record.entry.path);
     if (extent.length_bytes > location->plain_bytes ||
@@ -30,15 +30,20 @@ Result<void> RestoreWindow::add(const format::Record& record) {
         std::uint64_t{location->chunk_offset} + location->plain_bytes > location->frame_plain_bytes) {
       return Error(ErrorCode::corrupt, "manifest: an extent exceeds its chunk").with("path", record.entry.path);
     }
+    if (pieces_.size() >= kMaxPieces) DRKIT_TRY(run());
+    const auto number = static_cast<std::uint32_t>(files_.size() - 1);
     pieces_.push_back({repo::FrameRef::of(*location), location->chunk_offset, location->plain_bytes,
                        extent.chunk_offset, extent.length_bytes, extent.chunk, offset, number});
+    ++file.pieces;
+    ++file.left;
+    ++pieces;
     return {};
-  }));
-  file->pieces = pieces_.size() - before;
-  file->left = file->pieces;
-  if (file->pieces > 1 || delta_) ++large_files_;
+  };
+  DRKIT_TRY(repo::visit_extents(ctx_, *chunks_, record, add_piece));
+  file.adding = false;
+  --file.left;
+  if (pieces > 1 || delta_) ++large_files_;
   bytes_ += record.entry.size_bytes;
-  files_.push_back(std::move(file));
   return {};
 }
 
@@ -57,13 +62,22 @@ Result<void> RestoreWindow::run() {
   DRKIT_TRY(run_in_parallel(ctx_, impl_.budget.threads, batches.size(),
                             [&](std::size_t i) { return run_batch(batches[i]); }));
   for (const auto& file : files_) {
-    if (file->pieces == 0) DRKIT_TRY(piece_done(*file));
+    if (file->left == 0 && !file->closed) DRKIT_TRY(close_file(*file));
   }
+  start_afresh();
+  return {};
+}
+
+// Everything is written but for a file whose pieces are still being added: it stays open.
+void RestoreWindow::start_afresh() {
+  std::unique_ptr<File> open = !files_.empty() && files_.back()->adding ? std::move(files_.back()) : nullptr;
   files_.clear();
   pieces_.clear();
   large_files_ = 0;
   bytes_ = 0;
-  return {};
+  if (!open) return;
+  open->pieces = 0;
+  files_.push_back(std::move(open));
 }
 
 // Pieces that the place already holds are neither fetched nor written.
@@ -94,12 +108,7 @@ Result<void> RestoreWindow::compare_file(File& file, std::span<Piece> pieces) {
     piece.length = 0;
     ++kept;
   }
-  file.left -= kept;
-  if (kept == file.pieces && file.pieces > 0) {
-    file.left = 1;
-    return piece_done(file);
-  }
-  return {};
+  return file.left.fetch_sub(kept) == kept ? close_file(file) : Result<void>();
 }
 
 std::vector<RestoreWindow::Batch> RestoreWindow::make_batches() const {
@@ -164,10 +173,14 @@ Result<Sink*> RestoreWindow::sink_of(File& file) {
 
 // Whoever writes the last piece closes the file.
 Result<void> RestoreWindow::piece_done(File& file) {
-  if (file.pieces > 0 && file.left.fetch_sub(1) != 1) return {};
+  return file.left.fetch_sub(1) == 1 ? close_file(file) : Result<void>();
+}
+
+Result<void> RestoreWindow::close_file(File& file) {
   DRKIT_ASSIGN(Sink * sink, sink_of(file));
   DRKIT_TRY(sink->close(ctx_));
   file.sink.reset();
+  file.closed = true;
   const std::lock_guard lock(meter_mutex_);
   meter_.advance(file.entry.path, file.entry.size_bytes, 0);
   meter_.entry_done(file.entry.path);

@@ -20,7 +20,7 @@ struct RestoreCounters {
   std::atomic<std::uint64_t> bytes_kept{0};
 };
 
-/// Files are collected until full(), then run() writes them: pieces in the order of the packs, frames that lie side by
+/// Files are collected until full(), then run() writes them; a file of very many pieces goes through several runs: pieces in the order of the packs, frames that lie side by
 /// side fetched together, each frame opened once. Thread-safety: one thread; run() uses others.
 class RestoreWindow {
  public:
@@ -39,8 +39,10 @@ class RestoreWindow {
  private:
   struct File {
     Entry entry;
-    std::size_t pieces = 0;
-    std::atomic<std::size_t> left{0};
+    std::size_t pieces = 0;             ///< in this window
+    bool adding = true;                 ///< more may come
+    std::atomic<std::size_t> left{1};   ///< pieces to be written, and one more while adding
+    bool closed = false;
     std::mutex opening;
     std::unique_ptr<Sink> sink;
   };
@@ -70,6 +72,8 @@ class RestoreWindow {
   Result<void> write_frame(std::span<const Piece> pieces, ByteView frame);
   Result<Sink*> sink_of(File& file);
   Result<void> piece_done(File& file);
+  Result<void> close_file(File& file);
+  void start_afresh();
 
   const Context& ctx_;
   Repository::Impl& impl_;

@@ -125,6 +125,8 @@ Result<void> ChunkWriter::append(SealedFrame&& frame) {
   }
   if (pack.directory.empty()) {
     pack.bytes = uploader_->take_buffer();
+    // At once, for growing by copying would hold the pack twice; pages that are not written cost nothing.
+    pack.bytes.reserve(impl_->budget.pack_bytes + impl_->budget.pack_bytes / 16);
     pack.bytes.append(format::encode_pack_header({frame.type, impl_->id, content_key_.sealed}));
   }
   pack.bytes.append(frame.bytes.view());

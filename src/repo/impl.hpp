@@ -29,12 +29,16 @@ struct Repository::Impl {
   /// The index, loaded on first use and kept up to date by later calls with `refresh`.
   /// Errors: corrupt (names the object), and the storage's.
   Result<std::shared_ptr<repo::Index>> index(const Context& ctx, bool refresh = false);
+  /// Puts an index object that lists the packs, then adds them to `index` and to what index() answers: in this order,
+  /// for nobody may rely on a pack that no index object lists. Returns the object's size.
+  Result<std::uint64_t> list_packs(const Context& ctx, repo::Index& index, const std::vector<format::PackInfo>& packs);
   /// A directory for temporary files of bounded size.
   std::string spool_directory() const;
 
  private:
   Result<format::IndexSegment> load_index_object(const Context& ctx, const std::string& key);
-  Result<void> build_index(const Context& ctx, const std::vector<std::string>& objects,
+  Result<bool> refresh_index(const Context& ctx);
+  Result<bool> build_index(const Context& ctx, const std::vector<std::string>& objects,
                            const std::vector<std::string>& skipped);
 
   std::mutex index_mutex_;
@@ -74,8 +78,8 @@ Result<std::vector<std::string>> list_keys(const Context& ctx, Storage& storage,
 /// even that is found again from the packs' own directories.
 inline constexpr std::size_t kIndexChunks = 50'000;
 
-/// Puts one index object that lists the packs. Returns its size.
-Result<std::uint64_t> put_index(const Context& ctx, Repository::Impl& impl, const format::IndexSegment& segment);
+/// Puts one index object that lists the packs.
+Result<ObjectInfo> put_index(const Context& ctx, Repository::Impl& impl, const format::IndexSegment& segment);
 /// Reads header and directory of a pack that no index lists. Errors: corrupt.
 Result<format::PackInfo> read_pack_info(const Context& ctx, Repository::Impl& impl, const std::string& key,
                                         std::uint64_t size_bytes);

@@ -86,11 +86,12 @@ Result<std::vector<std::string>> list_keys(const Context& ctx, Storage& storage,
   return keys;
 }
 
-Result<std::uint64_t> put_index(const Context& ctx, Repository::Impl& impl, const format::IndexSegment& segment) {
+Result<ObjectInfo> put_index(const Context& ctx, Repository::Impl& impl, const format::IndexSegment& segment) {
   DRKIT_ASSIGN(const Bytes sealed, seal_shared(impl, format::Kind::index, {}, format::encode_index(segment)));
   const Bytes object = format::wrap_envelope(format::Kind::index, sealed);
-  DRKIT_TRY(impl.storage->put(ctx, object_key(kIndexPrefix, crypto::sha256(object)), object, {}));
-  return object.size();
+  ObjectInfo info{object_key(kIndexPrefix, crypto::sha256(object)), object.size(), 0};
+  DRKIT_TRY(impl.storage->put(ctx, info.key, object, {}));
+  return info;
 }
 
 Result<format::PackInfo> read_pack_info(const Context& ctx, Repository::Impl& impl, const std::string& key,
@@ -142,7 +143,7 @@ Result<format::IndexSegment> Repository::Impl::load_index_object(const Context& 
   return segment;
 }
 
-Result<void> Repository::Impl::build_index(const Context& ctx, const std::vector<std::string>& objects,
+Result<bool> Repository::Impl::build_index(const Context& ctx, const std::vector<std::string>& objects,
                                            const std::vector<std::string>& skipped) {
   std::vector<std::string> superseded;
   for (const std::string& key : objects) {
@@ -150,8 +151,8 @@ Result<void> Repository::Impl::build_index(const Context& ctx, const std::vector
     if (std::binary_search(skipped.begin(), skipped.end(), key)) continue;
     DRKIT_TRY(ctx.check_cancelled());
     auto loaded = load_index_object(ctx, key);
-    // Replaced by another and removed since the listing, which the next refresh sees.
-    if (!loaded && loaded.error().code() == ErrorCode::not_found) continue;
+    // Replaced by another and removed since the listing: without that one the index would lack chunks that are there.
+    if (!loaded && loaded.error().code() == ErrorCode::not_found) return false;
     DRKIT_ASSIGN(const format::IndexSegment segment, std::move(loaded));
     for (const format::Digest& name : segment.supersedes) {
       const std::string old = repo::object_key(repo::kIndexPrefix, name);
@@ -161,7 +162,7 @@ Result<void> Repository::Impl::build_index(const Context& ctx, const std::vector
   }
   std::sort(superseded.begin(), superseded.end());
   index_objects_ = objects;
-  if (std::includes(skipped.begin(), skipped.end(), superseded.begin(), superseded.end())) return {};
+  if (std::includes(skipped.begin(), skipped.end(), superseded.begin(), superseded.end())) return true;
   // Rare: a prune put its index and has not removed the old ones yet. What they alone list may be gone.
   superseded.insert(superseded.end(), skipped.begin(), skipped.end());
   std::sort(superseded.begin(), superseded.end());
@@ -170,22 +171,44 @@ Result<void> Repository::Impl::build_index(const Context& ctx, const std::vector
   return build_index(ctx, objects, superseded);
 }
 
+Result<std::uint64_t> Repository::Impl::list_packs(const Context& ctx, repo::Index& index,
+                                                   const std::vector<format::PackInfo>& packs) {
+  DRKIT_ASSIGN(ObjectInfo object, repo::put_index(ctx, *this, {{}, packs}));
+  const std::lock_guard lock(index_mutex_);
+  for (const format::PackInfo& pack : packs) {
+    DRKIT_TRY(index.add(pack));
+    // Another one when index() was made afresh meanwhile; in the same one it is known already.
+    if (index_) DRKIT_TRY(index_->add(pack));
+  }
+  // Known from now on, so that its disappearance is noticed.
+  const auto place = std::lower_bound(index_objects_.begin(), index_objects_.end(), object.key);
+  if (place == index_objects_.end() || *place != object.key) index_objects_.insert(place, object.key);
+  return object.size_bytes;
+}
+
 Result<std::shared_ptr<repo::Index>> Repository::Impl::index(const Context& ctx, bool refresh) {
   const std::lock_guard lock(index_mutex_);
   if (index_ && !refresh) return index_;
+  constexpr int kAttempts = 10;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    auto built = refresh_index(ctx);
+    if (built && *built) return index_;
+    index_.reset();
+    index_objects_.clear();
+    DRKIT_TRY(built);
+  }
+  return Error(ErrorCode::unavailable, "index objects keep changing while they are read", Retry::yes);
+}
+
+// False when an index object vanished while it was read.
+Result<bool> Repository::Impl::refresh_index(const Context& ctx) {
   DRKIT_ASSIGN(const std::vector<std::string> objects, repo::list_keys(ctx, *storage, repo::kIndexPrefix));
   // An object that vanished listed packs that may have vanished with it: nobody may count on their chunks.
   if (!index_ || !std::includes(objects.begin(), objects.end(), index_objects_.begin(), index_objects_.end())) {
     index_ = std::make_shared<repo::Index>(spool_directory());
     index_objects_.clear();
   }
-  auto built = build_index(ctx, objects, {});
-  if (!built) {
-    index_.reset();
-    index_objects_.clear();
-    return std::move(built).error();
-  }
-  return index_;
+  return build_index(ctx, objects, {});
 }
 
 }  // namespace drkit

@@ -6,18 +6,6 @@
 
 namespace drkit::repo {
 
-namespace {
-
-// Listed in the storage first: nobody may count on a chunk that no index object lists.
-Result<void> adopt(const Context& ctx, Repository::Impl& impl, Index& index, const format::IndexSegment& segment) {
-  if (segment.packs.empty()) return {};
-  DRKIT_TRY(put_index(ctx, impl, segment));
-  for (const format::PackInfo& pack : segment.packs) DRKIT_TRY(index.add(pack));
-  return {};
-}
-
-}  // namespace
-
 Result<void> adopt_orphans(const Context& ctx, Repository::Impl& impl) {
   DRKIT_ASSIGN(const std::shared_ptr<Index> index, impl.index(ctx, true));
   std::vector<ObjectInfo> unknown;
@@ -28,7 +16,7 @@ Result<void> adopt_orphans(const Context& ctx, Repository::Impl& impl) {
       return true;
     }));
   }
-  format::IndexSegment segment;
+  std::vector<format::PackInfo> packs;
   std::size_t chunks = 0;
   for (const ObjectInfo& info : unknown) {
     DRKIT_TRY(ctx.check_cancelled());
@@ -42,12 +30,13 @@ Result<void> adopt_orphans(const Context& ctx, Repository::Impl& impl) {
       continue;
     }
     for (const format::FrameEntry& frame : pack->directory) chunks += frame.chunks.size();
-    segment.packs.push_back(std::move(*pack));
+    packs.push_back(std::move(*pack));
     if (chunks < kIndexChunks) continue;
-    DRKIT_TRY(adopt(ctx, impl, *index, std::exchange(segment, {})));
+    DRKIT_TRY(impl.list_packs(ctx, *index, std::exchange(packs, {})));
     chunks = 0;
   }
-  return adopt(ctx, impl, *index, std::move(segment));
+  if (!packs.empty()) DRKIT_TRY(impl.list_packs(ctx, *index, packs));
+  return {};
 }
 
 }  // namespace drkit::repo

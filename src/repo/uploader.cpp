@@ -35,7 +35,9 @@ Result<void> PackUploader::flush() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return failure_ || (queue_.empty() && !busy_); });
   if (failure_) return *failure_;
-  return put_index_objects();
+  Result<void> listed = put_index_objects();
+  if (!listed) failure_ = listed.error();
+  return listed;
 }
 
 void PackUploader::run() {
@@ -70,15 +72,11 @@ Result<void> PackUploader::put_one(Job& job) {
   return {};
 }
 
-// The handle's index learns of a pack only now: another backup on the handle must not rely on a pack that no index
-// object lists, since this one may still fail.
-
 Result<void> PackUploader::put_index_objects() {
   if (unindexed_.empty()) return {};
-  DRKIT_ASSIGN(const std::uint64_t size, put_index(ctx_, *impl_, {{}, unindexed_}));
+  DRKIT_ASSIGN(const std::uint64_t size, impl_->list_packs(ctx_, *index_, unindexed_));
   bytes_stored_ += size;
   for (const format::PackInfo& pack : unindexed_) {
-    DRKIT_TRY(index_->add(pack));
     for (const format::FrameEntry& frame : pack.directory) {
       for (const format::ChunkSlot& chunk : frame.chunks) listed_.push_back(chunk.id);
     }

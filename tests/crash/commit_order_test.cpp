@@ -189,3 +189,18 @@ TEST_CASE("two backups at once on one handle: what only the other one put is not
   repository.impl()->storage = storage;
   must_back_up(repository, storage, scene.tree);
 }
+
+TEST_CASE("what another program removed from the storage is not relied upon by an open handle") {
+  const Context ctx;
+  const Scene scene = empty_repository();
+  const StoragePtr storage = storage_of(scene.objects);
+  Repository repository = must_open(storage);
+  const auto snapshot = backup_tree(ctx, repository, scene.tree);
+  REQUIRE(snapshot.ok());
+  REQUIRE(must_open(storage).forget(ctx, snapshot->id).ok());
+  for (const auto& [key, bytes] : objects_of(*storage)) {
+    const bool pruned = key.starts_with("data/") || key.starts_with("meta/") || key.starts_with("index/");
+    if (pruned) REQUIRE(storage->remove(ctx, key).ok());
+  }
+  must_back_up(repository, storage, scene.tree);
+}

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-
+#include <filesystem>
 #include <map>
 
 #include "repo/index.hpp"
