@@ -17,7 +17,8 @@ namespace {
 
 Result<void> require_empty(const Context& ctx, Storage& storage) {
   const auto config = storage.stat(ctx, repo::kConfigKey);
-  if (config) return Error(ErrorCode::already_exists, "a repository is here already").with("storage", storage.info().name);
+  if (config)
+    return Error(ErrorCode::already_exists, "a repository is here already").with("storage", storage.info().name);
   if (config.error().code() != ErrorCode::not_found) return config.error();
   std::string other;
   DRKIT_TRY(storage.list(ctx, "", [&](const ObjectInfo& info) {
@@ -101,7 +102,8 @@ Result<Repository> Repository::create(const Context& ctx, StoragePtr storage, Cr
   config.repository = impl->id;
   config.created_ns = ctx.clock->wall_ns();
   config.tag = config_tag(*impl, config);
-  DRKIT_TRY(repo::put_object(ctx, *impl->storage, repo::kConfigKey, format::Kind::config, format::encode_config(config)));
+  DRKIT_TRY(
+      repo::put_object(ctx, *impl->storage, repo::kConfigKey, format::Kind::config, format::encode_config(config)));
   return make_handle(std::move(impl), config);
 }
 
