@@ -26,6 +26,8 @@ struct Repository::Impl {
   /// The index, loaded on first use and kept up to date by later calls with `refresh`.
   /// Errors: corrupt (names the object), and the storage's.
   Result<std::shared_ptr<repo::Index>> index(const Context& ctx, bool refresh = false);
+  /// What this handle put itself need not be read again, but counts as gone when it vanishes.
+  Result<void> add_to_index(const std::string& key, const format::IndexSegment& segment);
   /// A directory for temporary files of bounded size.
   std::string spool_directory() const;
 

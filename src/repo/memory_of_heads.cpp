@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <optional>
 #include <sstream>
 
 #include "base/hex.hpp"
 #include "base/posix_file.hpp"
+#include "crypto/sha256.hpp"
 
 namespace drkit::repo {
 namespace {
@@ -19,17 +21,41 @@ std::string print(const std::vector<format::Predecessor>& heads) {
   return text;
 }
 
+/// Nothing when there is no such file. Errors: io.
+Result<std::optional<std::string>> read_text(const std::string& path) {
+  auto file = base::open_file(path, O_RDONLY);
+  if (!file && file.error().code() == ErrorCode::not_found) return std::optional<std::string>();
+  if (!file) return std::move(file).error();
+  Bytes bytes(std::size_t{1} << 20);
+  DRKIT_ASSIGN(const std::size_t size, base::read_full(file->get(), bytes, path));
+  return std::optional(std::string(as_text(ByteView(bytes).first(size))));
+}
+
+Result<void> write_text(const std::string& path, std::string_view text) {
+  const std::string temporary = path + "." + std::to_string(::getpid());
+  DRKIT_ASSIGN(base::UniqueFd file, base::open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+  DRKIT_TRY(base::write_full(file.get(), as_bytes(text), temporary));
+  DRKIT_TRY(base::fsync_file(file.get(), temporary));
+  DRKIT_TRY(file.close(temporary));
+  return base::rename_replace(AT_FDCWD, temporary, AT_FDCWD, path);
+}
+
+Result<void> check_file(const std::string& path, const std::string& expected, bool created) {
+  DRKIT_ASSIGN(const std::optional<std::string> known, read_text(path));
+  if (known == expected) return {};
+  if (!known || created) return write_text(path, expected);
+  return Error(ErrorCode::corrupt,
+               "another repository is here than the one that this machine knows; if that was meant, remove the file")
+      .with("file", path);
+}
+
 }  // namespace
 
 Result<std::vector<format::Predecessor>> load_heads(const Repository::Impl& impl) {
   std::vector<format::Predecessor> heads;
   if (impl.cache_directory.empty()) return heads;
-  auto file = base::open_file(heads_path(impl), O_RDONLY);
-  if (!file && file.error().code() == ErrorCode::not_found) return heads;
-  if (!file) return std::move(file).error();
-  Bytes bytes(std::size_t{1} << 20);
-  DRKIT_ASSIGN(const std::size_t size, base::read_full(file->get(), bytes, heads_path(impl)));
-  std::istringstream lines(std::string(as_text(ByteView(bytes).first(size))));
+  DRKIT_ASSIGN(const std::optional<std::string> text, read_text(heads_path(impl)));
+  std::istringstream lines(text.value_or(""));
   std::string id, digest;
   while (lines >> id >> digest) {
     if (const auto value = base::array_from_hex<32>(digest)) heads.push_back({id, *value});
@@ -41,12 +67,20 @@ Result<void> store_heads(const Repository::Impl& impl, const std::vector<format:
   if (impl.cache_directory.empty()) return {};
   DRKIT_ASSIGN(const std::vector<format::Predecessor> before, load_heads(impl));
   if (before == heads) return {};
-  const std::string temporary = heads_path(impl) + "." + std::to_string(::getpid());
-  DRKIT_ASSIGN(base::UniqueFd file, base::open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600));
-  DRKIT_TRY(base::write_full(file.get(), as_bytes(print(heads)), temporary));
-  DRKIT_TRY(base::fsync_file(file.get(), temporary));
-  DRKIT_TRY(file.close(temporary));
-  return base::rename_replace(AT_FDCWD, temporary, AT_FDCWD, heads_path(impl));
+  return write_text(heads_path(impl), print(heads));
+}
+
+Result<void> check_known(const Repository::Impl& impl, const std::string& cache_root, bool created) {
+  if (cache_root.empty()) return {};
+  const std::string key = base::to_hex(impl.keys.signing_public);
+  DRKIT_TRY(check_file(impl.cache_directory + "/signing_key", key + "\n", created));
+  const StorageInfo storage = impl.storage->info();
+  // Names without a scheme ("mem:", plug-ins' words) need not be addresses of one place.
+  if (storage.name.find("://") == std::string::npos) return {};
+  const std::string places = cache_root + "/places";
+  DRKIT_TRY(base::make_directories(places));
+  const std::string place = base::to_hex(crypto::sha256(as_bytes(storage.name))).substr(0, 32);
+  return check_file(places + "/" + place, base::to_hex(impl.id) + " " + key + "\n" + storage.name + "\n", created);
 }
 
 }  // namespace drkit::repo

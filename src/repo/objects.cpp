@@ -87,7 +87,9 @@ Result<std::vector<std::string>> list_keys(const Context& ctx, Storage& storage,
 Result<std::uint64_t> put_index(const Context& ctx, Repository::Impl& impl, const format::IndexSegment& segment) {
   DRKIT_ASSIGN(const Bytes sealed, seal_shared(impl, format::Kind::index, {}, format::encode_index(segment)));
   const Bytes object = format::wrap_envelope(format::Kind::index, sealed);
-  DRKIT_TRY(impl.storage->put(ctx, object_key(kIndexPrefix, crypto::sha256(object)), object, {}));
+  const std::string key = object_key(kIndexPrefix, crypto::sha256(object));
+  DRKIT_TRY(impl.storage->put(ctx, key, object, {}));
+  DRKIT_TRY(impl.add_to_index(key, segment));
   return object.size();
 }
 
@@ -166,6 +168,16 @@ Result<void> Repository::Impl::build_index(const Context& ctx, const std::vector
   index_ = std::make_shared<repo::Index>(spool_directory());
   index_objects_.clear();
   return build_index(ctx, objects, superseded);
+}
+
+Result<void> Repository::Impl::add_to_index(const std::string& key, const format::IndexSegment& segment) {
+  const std::lock_guard lock(index_mutex_);
+  if (!segment.supersedes.empty()) index_.reset();
+  if (!index_) return {};
+  for (const format::PackInfo& pack : segment.packs) DRKIT_TRY(index_->add(pack));
+  const auto place = std::lower_bound(index_objects_.begin(), index_objects_.end(), key);
+  if (place == index_objects_.end() || *place != key) index_objects_.insert(place, key);
+  return {};
 }
 
 Result<std::shared_ptr<repo::Index>> Repository::Impl::index(const Context& ctx, bool refresh) {

@@ -10,6 +10,7 @@
 #include "repo/key_slots.hpp"
 #include "repo/keyring.hpp"
 #include "repo/layout.hpp"
+#include "repo/memory_of_heads.hpp"
 #include "repo/snapshots.hpp"
 
 namespace drkit {
@@ -59,10 +60,12 @@ format::Key config_tag(const Repository::Impl& impl, const format::Config& confi
                          format::associated_data(format::Kind::config, impl.id, format::encode_config_body(config)));
 }
 
-Result<Repository> make_handle(std::shared_ptr<Repository::Impl> impl, const format::Config& config) {
+Result<Repository> make_handle(std::shared_ptr<Repository::Impl> impl, const format::Config& config,
+                               const std::string& cache_root, bool created) {
   if (config_tag(*impl, config) != config.tag) {
     return Error(ErrorCode::corrupt, "configuration is forged or damaged").with("key", std::string(repo::kConfigKey));
   }
+  DRKIT_TRY(repo::check_known(*impl, cache_root, created));
   return Repository(std::move(impl));
 }
 
@@ -104,7 +107,7 @@ Result<Repository> Repository::create(const Context& ctx, StoragePtr storage, Cr
   config.tag = config_tag(*impl, config);
   DRKIT_TRY(
       repo::put_object(ctx, *impl->storage, repo::kConfigKey, format::Kind::config, format::encode_config(config)));
-  return make_handle(std::move(impl), config);
+  return make_handle(std::move(impl), config, open_options.cache_directory, true);
 }
 
 Result<Repository> Repository::open(const Context& ctx, StoragePtr storage, OpenOptions options) {
@@ -117,7 +120,7 @@ Result<Repository> Repository::open(const Context& ctx, StoragePtr storage, Open
   DRKIT_ASSIGN(repo::OpenedSlot slot, repo::open_any_slot(ctx, *impl, options.credential));
   impl->keys = std::move(slot.keys);
   impl->slot_id = std::move(slot.id);
-  return make_handle(std::move(impl), config);
+  return make_handle(std::move(impl), config, options.cache_directory, false);
 }
 
 std::string Repository::id() const { return base::to_hex(impl_->id); }
