@@ -75,6 +75,8 @@ TEST_CASE("an index that lists more frames than fit the pack is refused") {
   CHECK(decode_index(encode_index({{}, {pack}})).ok());
   --pack.size_bytes;
   CHECK_FALSE(decode_index(encode_index({{}, {pack}})).ok());
+  pack = {};
+  CHECK_FALSE(decode_index(encode_index({{}, {pack}})).ok());
 }
 
 TEST_CASE("generations of a key set ascend") {
