@@ -1,5 +1,5 @@
-// A storage of one's own, outside the library: everything is kept twice, and read from the second place when the first one
-// fails. The suite that comes with the library says whether it keeps the promises that a repository rests on.
+// A storage of one's own, outside the library: everything is kept twice, and read from the second place when the first
+// one fails. The suite that comes with the library says whether it keeps the promises that a repository rests on.
 //   custom_storage [REPOSITORY_A REPOSITORY_B]      without places: in memory
 #include <drkit/drkit.hpp>
 #include <drkit/spi/conformance.hpp>
@@ -55,7 +55,8 @@ class Mirror final : public Storage {
       return !stopped;
     }));
     if (stopped) return {};
-    return second_->list(ctx, prefix, [&](const ObjectInfo& object) { return seen.contains(object.key) || visit(object); });
+    return second_->list(ctx, prefix,
+                         [&](const ObjectInfo& object) { return seen.contains(object.key) || visit(object); });
   }
 
  private:
@@ -79,8 +80,8 @@ Result<StoragePtr> open_mirror(const Context& ctx, const std::string& a, const s
 int run_suite(const Context& ctx) {
   int failures = 0;
   for (const CaseResult& result : run_storage_suite(ctx, [&] { return open_mirror(ctx, "mem:", "mem:"); })) {
-    std::cout << (result.failure ? "FAILED  " : "passed  ") << result.name << (result.failure ? ": " + *result.failure : "")
-              << "\n";
+    std::cout << (result.failure ? "FAILED  " : "passed  ") << result.name
+              << (result.failure ? ": " + *result.failure : "") << "\n";
     failures += result.failure ? 1 : 0;
   }
   return failures == 0 ? 0 : 1;

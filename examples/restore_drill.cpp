@@ -1,5 +1,5 @@
-// A drill: restores the latest snapshot into an empty directory, proves that the tree is the snapshot, and says how long
-// it took. A backup that was never restored is a hope.
+// A drill: restores the latest snapshot into an empty directory, proves that the tree is the snapshot, and says how
+// long it took. A backup that was never restored is a hope.
 //   restore_drill REPOSITORY EMPTY_DIRECTORY PASSWORD_FILE [REPORT.html]
 #include <drkit/drkit.hpp>
 
@@ -66,11 +66,10 @@ int main(int count, char** words) {
     page.close();
     if (!page) std::cerr << "cannot write " << words[4] << "\n";
   }
-  const bool proven =
-      drill->restored.status == Status::complete && drill->bytes_different == 0 && drill->report.ok();
+  const bool proven = drill->restored.status == Status::complete && drill->bytes_different == 0 && drill->report.ok();
   std::cout << "snapshot " << drill->snapshot.id.substr(0, 8) << ": " << drill->restored.stats.bytes << " bytes in "
             << static_cast<double>(drill->restored.stats.duration_ns) / 1e9 << " s, " << drill->bytes_different
-            << " bytes different, " << drill->report.findings.size() << " findings: " << (proven ? "proven" : "NOT proven")
-            << "\n";
+            << " bytes different, " << drill->report.findings.size()
+            << " findings: " << (proven ? "proven" : "NOT proven") << "\n";
   return proven ? 0 : 1;
 }

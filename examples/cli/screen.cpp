@@ -133,7 +133,8 @@ double Screen::rate_at(std::uint64_t bytes, Moment now) {
 
 void Screen::draw(const drkit::ProgressEvent& event, Moment now) {
   const double seconds = std::chrono::duration<double>(now - begun_).count();
-  const std::string text = bar_text(event, rate_at(event.bytes_done, now), seconds, terminal_ ? terminal_columns() : 100);
+  const std::string text =
+      bar_text(event, rate_at(event.bytes_done, now), seconds, terminal_ ? terminal_columns() : 100);
   write_error(terminal_ ? "\r" + text + "\x1b[K" : text + "\n");
   drawn_ = terminal_;
 }

@@ -33,9 +33,9 @@ Environment& environment() {
 }
 
 Error system_error(const std::string& what, const std::string& path) {
-  const ErrorCode code = errno == ENOENT                      ? ErrorCode::not_found
+  const ErrorCode code = errno == ENOENT                     ? ErrorCode::not_found
                          : errno == EACCES || errno == EPERM ? ErrorCode::permission_denied
-                                                              : ErrorCode::io;
+                                                             : ErrorCode::io;
   return Error(code, what + ": " + std::strerror(errno)).with("path", path);
 }
 
@@ -73,7 +73,8 @@ Result<Secret> read_secret(int fd, bool line, const std::string& what, const std
     size += static_cast<std::size_t>(got);
     if (got == 0 || (line && room[size - 1] == std::byte{'\n'})) break;
   }
-  if (size == room.size()) return Error(ErrorCode::invalid_argument, "the " + what + " is longer than 1 MiB").with("path", path);
+  if (size == room.size())
+    return Error(ErrorCode::invalid_argument, "the " + what + " is longer than 1 MiB").with("path", path);
   Secret secret = without_line_ending(buffer, size);
   if (secret.empty()) return Error(ErrorCode::invalid_argument, "the " + what + " is empty").with("path", path);
   return secret;
@@ -105,7 +106,7 @@ void say(int fd, std::string_view text) {
   [[maybe_unused]] const ssize_t written = ::write(fd, text.data(), text.size());
 }
 
-Result<Secret> ask(const std::string& question) {
+Result<Secret> ask(const Context& ctx, const std::string& question) {
   const Descriptor terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
   if (terminal.get() < 0) return system_error("cannot open the terminal", "/dev/tty");
   say(terminal.get(), question);
@@ -114,6 +115,8 @@ Result<Secret> ask(const std::string& question) {
     return read_secret(terminal.get(), true, "password", "/dev/tty");
   }();
   say(terminal.get(), "\n");
+  // A line typed right after Ctrl-C may end the read before the signal does.
+  DRKIT_TRY(ctx.check_cancelled());
   return answer;
 }
 
@@ -149,7 +152,7 @@ Result<Secret> read_secret_file(const std::string& path, const std::string& what
   return read_secret(file.get(), false, what, path);
 }
 
-Result<Credential> find_credential(const Context&, const SecretOptions& options) {
+Result<Credential> find_credential(const Context& ctx, const SecretOptions& options) {
   Credential credential;
   if (!options.key_file.empty()) {
     DRKIT_ASSIGN(credential.key, read_secret_file(options.key_file, "key file"));
@@ -161,12 +164,12 @@ Result<Credential> find_credential(const Context&, const SecretOptions& options)
     return Error(ErrorCode::unauthenticated,
                  "no password: set DRKIT_PASSWORD_FILE or DRKIT_PASSWORD, or give --password-file or --key-file");
   }
-  DRKIT_ASSIGN(credential.password, ask("password of the repository: "));
+  DRKIT_ASSIGN(credential.password, ask(ctx, "password of the repository: "));
   return credential;
 }
 
-Result<std::optional<Secret>> find_new_password(const Context&, const std::string& password_file, bool environment_too,
-                                                bool may_ask) {
+Result<std::optional<Secret>> find_new_password(const Context& ctx, const std::string& password_file,
+                                                bool environment_too, bool may_ask) {
   if (!password_file.empty()) {
     DRKIT_ASSIGN(Secret secret, read_secret_file(password_file, "password file"));
     return std::optional<Secret>(std::move(secret));
@@ -176,8 +179,8 @@ Result<std::optional<Secret>> find_new_password(const Context&, const std::strin
     if (given) return given;
   }
   if (!may_ask || ::isatty(STDIN_FILENO) == 0) return std::optional<Secret>();
-  DRKIT_ASSIGN(Secret first, ask("new password: "));
-  DRKIT_ASSIGN(const Secret second, ask("the same again: "));
+  DRKIT_ASSIGN(Secret first, ask(ctx, "new password: "));
+  DRKIT_ASSIGN(const Secret second, ask(ctx, "the same again: "));
   if (!(first == second)) return Error(ErrorCode::invalid_argument, "the two passwords differ");
   return std::optional<Secret>(std::move(first));
 }

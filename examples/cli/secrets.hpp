@@ -24,8 +24,9 @@ void take_environment();
 drkit::Result<drkit::Credential> find_credential(const drkit::Context& ctx, const SecretOptions& options);
 
 /// As find_credential, for a new password: no key file, the terminal asks twice. Empty when there is none.
-drkit::Result<std::optional<drkit::Secret>> find_new_password(const drkit::Context& ctx, const std::string& password_file,
-                                                              bool environment_too, bool ask);
+drkit::Result<std::optional<drkit::Secret>> find_new_password(const drkit::Context& ctx,
+                                                              const std::string& password_file, bool environment_too,
+                                                              bool ask);
 
 /// The first line of a file, at most 1 MiB, without its line ending; "-" reads standard input.
 drkit::Result<drkit::Secret> read_secret_file(const std::string& path, const std::string& what);

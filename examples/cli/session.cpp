@@ -16,8 +16,10 @@ using drkit::ErrorCode;
 using drkit::Result;
 
 std::string default_cache_directory() {
-  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg == '/') return std::string(xdg) + "/drkit";
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') return std::string(home) + "/.cache/drkit";
+  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg == '/')
+    return std::string(xdg) + "/drkit";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
+    return std::string(home) + "/.cache/drkit";
   return {};
 }
 
@@ -57,8 +59,8 @@ Session::Session() {
   context_.log = &screen_;
 }
 
-CLI::App* Session::add_verb(CLI::App& parent, const std::string& name, const std::string& what, const std::string& example,
-                            bool opens) {
+CLI::App* Session::add_verb(CLI::App& parent, const std::string& name, const std::string& what,
+                            const std::string& example, bool opens) {
   CLI::App* verb = parent.add_subcommand(name, what);
   verb->footer("Example:\n  " + example);
   verb->add_flag("--json", options_.json, "One JSON document on standard output, also on failure")->group("Output");
@@ -72,7 +74,8 @@ CLI::App* Session::add_verb(CLI::App& parent, const std::string& name, const std
       ->group("Repository");
   verb->add_option("--key-file", options_.secrets.key_file, "Key file of `drkit keygen`, instead of a password")
       ->group("Repository");
-  verb->add_option("--memory", options_.memory, "Most memory to use (default 256MiB, at least 64MiB)")->group("Repository");
+  verb->add_option("--memory", options_.memory, "Most memory to use (default 256MiB, at least 64MiB)")
+      ->group("Repository");
   verb->add_option("--parallel", options_.parallel, "Threads (default: one a processor)")->group("Repository");
   verb->add_option_function<std::string>(
           "--cache-dir",

@@ -49,12 +49,13 @@ std::size_t after_dollar_quote(std::string_view sql, std::size_t at, std::size_t
 }
 
 bool escape_string(std::string_view sql, std::size_t quote) {
-  return quote > 0 && (sql[quote - 1] == 'e' || sql[quote - 1] == 'E') && (quote == 1 || !name_character(sql[quote - 2]));
+  return quote > 0 && (sql[quote - 1] == 'e' || sql[quote - 1] == 'E') &&
+         (quote == 1 || !name_character(sql[quote - 2]));
 }
 
 struct Step {
-  std::size_t end;   ///< behind what begins here
-  bool meaningful;   ///< part of a statement, not space or a comment
+  std::size_t end;  ///< behind what begins here
+  bool meaningful;  ///< part of a statement, not space or a comment
 };
 
 Step step(std::string_view sql, std::size_t at) {

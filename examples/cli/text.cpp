@@ -41,7 +41,9 @@ constexpr std::array<Unit, 18> kUnits = {{{"", 1},
 
 // Length of the well-formed UTF-8 sequence at the start, 0 when there is none.
 std::size_t sequence(std::string_view text) {
-  const auto byte = [&](std::size_t at) -> unsigned { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0; };
+  const auto byte = [&](std::size_t at) -> unsigned {
+    return at < text.size() ? static_cast<unsigned char>(text[at]) : 0;
+  };
   const auto tail = [&](std::size_t at) { return (byte(at) & 0xC0U) == 0x80U; };
   const unsigned first = byte(0);
   if (first < 0x80) return 1;
@@ -67,8 +69,10 @@ std::string escape_byte(char c) {
 
 // C0, DEL, C1 and the marks that turn the direction of text.
 bool steers(std::string_view sequence_bytes) {
-  if (sequence_bytes.size() == 1) return static_cast<unsigned char>(sequence_bytes[0]) < 0x20 || sequence_bytes[0] == 0x7F;
-  if (sequence_bytes.size() == 2) return sequence_bytes[0] == '\xC2' && static_cast<unsigned char>(sequence_bytes[1]) < 0xA0;
+  if (sequence_bytes.size() == 1)
+    return static_cast<unsigned char>(sequence_bytes[0]) < 0x20 || sequence_bytes[0] == 0x7F;
+  if (sequence_bytes.size() == 2)
+    return sequence_bytes[0] == '\xC2' && static_cast<unsigned char>(sequence_bytes[1]) < 0xA0;
   const std::string_view start = sequence_bytes.substr(0, 2);
   if (start == "\xE2\x80") {
     const auto last = static_cast<unsigned char>(sequence_bytes[2]);
@@ -127,7 +131,8 @@ Result<std::uint64_t> parse_size(std::string_view text) {
     if (failure != std::errc() || suffix != unit.name || !(value >= 0) || value >= 0x1p63) continue;
     return static_cast<std::uint64_t>(value);
   }
-  return Error(ErrorCode::invalid_argument, "no size: give a number and a unit, such as 64MiB").with("size", std::string(text));
+  return Error(ErrorCode::invalid_argument, "no size: give a number and a unit, such as 64MiB")
+      .with("size", std::string(text));
 }
 
 Result<std::uint64_t> parse_rate(std::string_view text) {
@@ -138,7 +143,8 @@ Result<std::uint64_t> parse_rate(std::string_view text) {
 Result<std::pair<std::string, std::string>> parse_pair(std::string_view text, std::string_view what) {
   const std::size_t at = text.find('=');
   if (at == std::string_view::npos || at == 0) {
-    return Error(ErrorCode::invalid_argument, std::string(what) + " is not of the form NAME=VALUE").with("given", std::string(text));
+    return Error(ErrorCode::invalid_argument, std::string(what) + " is not of the form NAME=VALUE")
+        .with("given", std::string(text));
   }
   return std::pair{std::string(text.substr(0, at)), std::string(text.substr(at + 1))};
 }
@@ -167,7 +173,8 @@ std::string hex(std::string_view bytes) {
 }
 
 std::string human_bytes(std::uint64_t bytes) {
-  constexpr std::array<const char*, 6> kPatterns = {"%.1f KiB", "%.1f MiB", "%.1f GiB", "%.1f TiB", "%.1f PiB", "%.1f EiB"};
+  constexpr std::array<const char*, 6> kPatterns = {"%.1f KiB", "%.1f MiB", "%.1f GiB",
+                                                    "%.1f TiB", "%.1f PiB", "%.1f EiB"};
   if (bytes < 1024) return std::to_string(bytes) + " B";
   double value = static_cast<double>(bytes) / kKibi;
   std::size_t unit = 0;
@@ -196,7 +203,9 @@ std::string human_duration(std::int64_t nanoseconds) {
   return std::to_string(whole / 3600) + " h " + std::to_string(whole % 3600 / 60) + " min";
 }
 
-std::string local_time(std::int64_t nanoseconds) { return time_text(floor_seconds(nanoseconds), "%Y-%m-%d %H:%M:%S", true); }
+std::string local_time(std::int64_t nanoseconds) {
+  return time_text(floor_seconds(nanoseconds), "%Y-%m-%d %H:%M:%S", true);
+}
 
 std::string utc_time(std::int64_t nanoseconds) {
   const std::int64_t seconds = floor_seconds(nanoseconds);

@@ -29,7 +29,8 @@ struct BackupArguments {
 std::string ratio_text(const BackupStats& stats) {
   if (stats.bytes_stored == 0) return {};
   std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), " (1 : %.1f)", static_cast<double>(stats.bytes) / static_cast<double>(stats.bytes_stored));
+  std::snprintf(text.data(), text.size(), " (1 : %.1f)",
+                static_cast<double>(stats.bytes) / static_cast<double>(stats.bytes_stored));
   return text.data();
 }
 
@@ -95,8 +96,9 @@ Result<int> run_backup(Session& session, const BackupArguments& arguments) {
 
 void add_backup(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<BackupArguments>();
-  CLI::App* verb = session.add_verb(app, "backup", "Back up a directory, a PostgreSQL cluster or a command's output",
-                                    "drkit backup /srv/backup 'postgres:host=/run/postgresql port=5432' --tag env=prod");
+  CLI::App* verb =
+      session.add_verb(app, "backup", "Back up a directory, a PostgreSQL cluster or a command's output",
+                       "drkit backup /srv/backup 'postgres:host=/run/postgresql port=5432' --tag env=prod");
   verb->add_option("REPO", arguments->repository, "The repository")->required();
   verb->add_option("SOURCE", arguments->source, "file:///dir, a path, postgres:CONNINFO or exec:COMMAND")->required();
   verb->add_option("--tag", arguments->tags, "K=V, kept with the snapshot; repeatable")->allow_extra_args(false);
@@ -107,7 +109,8 @@ void add_backup(CLI::App& app, Session& session) {
   verb->add_option("--mode", arguments->mode, "PostgreSQL: auto, stream or local")
       ->check(CLI::IsMember({"auto", "stream", "local"}));
   verb->add_option("--what", arguments->what, "PostgreSQL: cluster or dump")->check(CLI::IsMember({"cluster", "dump"}));
-  verb->add_option("--compression", arguments->compression, "zstd level -7 to 19; 0 stores plain")->check(CLI::Range(-7, 19));
+  verb->add_option("--compression", arguments->compression, "zstd level -7 to 19; 0 stores plain")
+      ->check(CLI::Range(-7, 19));
   verb->add_option("--limit-upload", arguments->limit_upload, "Most bytes a second to the storage, such as 10MiB");
   verb->add_option("--limit-source", arguments->limit_source, "PostgreSQL: most bytes a second from the server");
   session.on(verb, [arguments](Session& s) { return run_backup(s, *arguments); });

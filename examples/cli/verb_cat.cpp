@@ -62,7 +62,8 @@ class OutputSink final : public Sink {
   std::uint64_t position_ = 0;
 };
 
-Result<Entry> find_entry(const Context& ctx, const Repository& repository, const Snapshot& snapshot, const std::string& path) {
+Result<Entry> find_entry(const Context& ctx, const Repository& repository, const Snapshot& snapshot,
+                         const std::string& path) {
   std::optional<Entry> found;
   DRKIT_TRY(list_entries(ctx, repository, snapshot, path, [&](const Entry& entry) {
     if (entry.path == path) found = entry;
@@ -84,7 +85,8 @@ Result<int> run_cat(Session& session, const CatArguments& arguments) {
     return Error(ErrorCode::invalid_argument, "not a file").with("path", entry.path);
   }
   if (entry.problem) {
-    return Error(entry.problem->code, "the snapshot lacks this file: " + entry.problem->message).with("path", entry.path);
+    return Error(entry.problem->code, "the snapshot lacks this file: " + entry.problem->message)
+        .with("path", entry.path);
   }
   OutputSink sink(entry.size_bytes);
   DRKIT_TRY(read_entry(session.context(), repository, snapshot, entry.path, sink));

@@ -75,8 +75,8 @@ Result<void> write_report(const std::string& path, const std::string& text) {
 
 void show(Session& session, const Report& report) {
   for (const CheckRun& run : report.runs) {
-    session.summary(left(visible(run.id), 22) + right(human_count(run.looked_at), 12) + right(human_duration(run.duration_ns), 12) +
-                    "  " + visible(run.detail));
+    session.summary(left(visible(run.id), 22) + right(human_count(run.looked_at), 12) +
+                    right(human_duration(run.duration_ns), 12) + "  " + visible(run.detail));
   }
   constexpr std::size_t kShown = 200;
   if (!session.json()) {
@@ -89,9 +89,8 @@ void show(Session& session, const Report& report) {
   if (report.findings.size() > kShown) {
     session.summary("and " + human_count(report.findings.size() - kShown) + " more findings: see --report or --json");
   }
-  const auto damages = static_cast<std::uint64_t>(std::count_if(report.findings.begin(), report.findings.end(), [](const Finding& f) {
-    return f.severity == Severity::damage;
-  }));
+  const auto damages = static_cast<std::uint64_t>(std::count_if(
+      report.findings.begin(), report.findings.end(), [](const Finding& f) { return f.severity == Severity::damage; }));
   session.summary(report.ok() ? "no damage found (level " + std::string(check_level_name(report.level)) + ", " +
                                     human_duration(report.duration_ns) + ")"
                               : "DAMAGE FOUND: " + human_count(damages) + " findings");
@@ -104,7 +103,8 @@ Result<int> run_check(Session& session, const CheckArguments& arguments) {
   DRKIT_TRY(write_report(arguments.html_file, to_html(report)));
   DRKIT_TRY(write_report(arguments.junit_file, to_junit(report)));
   if (session.json()) {
-    session.print_document({{"status", report.ok() ? "complete" : "damaged"}, {"report", Json::parse(to_json(report))}});
+    session.print_document(
+        {{"status", report.ok() ? "complete" : "damaged"}, {"report", Json::parse(to_json(report))}});
   }
   show(session, report);
   return report.ok() ? kComplete : kDamage;
@@ -121,7 +121,8 @@ void add_check(CLI::App& app, Session& session) {
   verb->add_option("--level", arguments->level,
                    "objects: stored bytes, no password; chunks: all opens; files: contents; boot: restore and start it")
       ->check(CLI::IsMember({"objects", "chunks", "files", "boot"}));
-  verb->add_option("--sample", arguments->sample, "Percent of objects and chunks to look at")->check(CLI::Range(1, 100));
+  verb->add_option("--sample", arguments->sample, "Percent of objects and chunks to look at")
+      ->check(CLI::Range(1, 100));
   verb->add_option("--sql", arguments->sql_file, "boot: file of SQL statements that must succeed");
   verb->add_option("--scratch", arguments->scratch, "boot: where to restore to for a while (default /var/tmp)");
   verb->add_option("--bin-dir", arguments->bin_directory, "boot: directory of the server's programs");

@@ -55,7 +55,8 @@ Result<int> run_diff(Session& session, const DiffArguments& arguments) {
     }
     return true;
   });
-  if (session.json()) return list.close(result, {{"added", counts[0]}, {"removed", counts[1]}, {"modified", counts[2]}});
+  if (session.json())
+    return list.close(result, {{"added", counts[0]}, {"removed", counts[1]}, {"modified", counts[2]}});
   if (!result) return std::move(result).error();
   if (!session.quiet()) {
     session.screen().line(human_count(counts[0]) + " added, " + human_count(counts[1]) + " removed, " +

@@ -45,7 +45,8 @@ Result<int> run_init(Session& session, const InitOptions& options) {
   DRKIT_ASSIGN(const Repository repository,
                Repository::create(session.context(), std::move(storage), std::move(create), std::move(open)));
   if (session.json()) {
-    session.print_document({{"status", "complete"}, {"repository", {{"id", repository.id()}, {"storage", to_utf8(name)}}}});
+    session.print_document(
+        {{"status", "complete"}, {"repository", {{"id", repository.id()}, {"storage", to_utf8(name)}}}});
   }
   session.summary("made repository " + repository.id().substr(0, 8) + " at " + visible(name));
   session.summary("keep the password or key safe: without one of them nothing can be restored");
@@ -56,8 +57,8 @@ Result<int> run_init(Session& session, const InitOptions& options) {
 
 void add_init(CLI::App& app, Session& session) {
   auto options = std::make_shared<InitOptions>();
-  CLI::App* verb = session.add_verb(app, "init", "Make a repository",
-                                    "DRKIT_PASSWORD_FILE=/root/pw drkit init file:///srv/backup");
+  CLI::App* verb =
+      session.add_verb(app, "init", "Make a repository", "DRKIT_PASSWORD_FILE=/root/pw drkit init file:///srv/backup");
   verb->add_option("REPO", options->repository, "Where: file:///dir or a path")->required();
   verb->add_option("--recipient", options->recipients, "Public key (or its .pub file) that may open it; repeatable")
       ->allow_extra_args(false);

@@ -1,4 +1,7 @@
 // drkit key list|add|remove|rotate: who can open the repository.
+#include <algorithm>
+#include <tuple>
+
 #include "session.hpp"
 #include "text.hpp"
 
@@ -36,19 +39,28 @@ Json slots_json(const std::vector<KeySlot>& slots) {
 
 std::string slot_line(const KeySlot& slot) {
   return left(slot.id.substr(0, 8), 10) + left(slot.is_password ? "password" : "recipient", 11) +
-         left(std::string(role_name(slot.role)), 7) + left(local_time(slot.created_ns), 21) + left(visible(slot.label), 16) +
-         " " + slot.public_key;
+         left(std::string(role_name(slot.role)), 7) + left(local_time(slot.created_ns), 21) +
+         left(visible(slot.label), 16) + " " + slot.public_key;
+}
+
+std::vector<KeySlot> oldest_first(std::vector<KeySlot> slots) {
+  std::sort(slots.begin(), slots.end(), [](const KeySlot& a, const KeySlot& b) {
+    return std::tie(a.created_ns, a.id) < std::tie(b.created_ns, b.id);
+  });
+  return slots;
 }
 
 Result<int> run_list(Session& session, const KeyOptions& options) {
   DRKIT_ASSIGN(const Repository repository, session.open(options.repository));
-  DRKIT_ASSIGN(const std::vector<KeySlot> slots, repository.keys(session.context()));
+  DRKIT_ASSIGN(std::vector<KeySlot> found, repository.keys(session.context()));
+  const std::vector<KeySlot> slots = oldest_first(std::move(found));
   if (session.json()) {
     session.print_document({{"status", "complete"}, {"keys", slots_json(slots)}});
     return kComplete;
   }
   if (!session.quiet()) {
-    session.print(left("ID", 10) + left("KIND", 11) + left("ROLE", 7) + left("MADE", 21) + left("LABEL", 16) + " PUBLIC KEY\n");
+    session.print(left("ID", 10) + left("KIND", 11) + left("ROLE", 7) + left("MADE", 21) + left("LABEL", 16) +
+                  " PUBLIC KEY\n");
   }
   for (const KeySlot& slot : slots) session.print(slot_line(slot) + "\n");
   return kComplete;
@@ -96,7 +108,8 @@ Result<int> run_remove(Session& session, const KeyOptions& options) {
   DRKIT_TRY(repository.remove_key(session.context(), id));
   if (session.json()) session.print_document({{"status", "complete"}, {"removed", id}});
   session.summary("removed key " + id.substr(0, 8));
-  session.summary("who copied the repository's key before can still read the data that was there: see `drkit key rotate`");
+  session.summary(
+      "who copied the repository's key before can still read the data that was there: see `drkit key rotate`");
   return kComplete;
 }
 
@@ -119,7 +132,8 @@ void add_key(CLI::App& app, Session& session) {
   verb->require_subcommand(1);
   verb->footer("Example:\n  drkit key add /srv/backup --recipient /root/office.key.pub --role write");
   auto options = std::make_shared<KeyOptions>();
-  const auto sub = [&](const char* name, const char* what, const char* example, Result<int> (*run)(Session&, const KeyOptions&)) {
+  const auto sub = [&](const char* name, const char* what, const char* example,
+                       Result<int> (*run)(Session&, const KeyOptions&)) {
     CLI::App* part = session.add_verb(*verb, name, what, example);
     part->add_option("REPO", options->repository, "The repository")->required();
     session.on(part, [options, run](Session& s) { return run(s, *options); });
@@ -129,11 +143,13 @@ void add_key(CLI::App& app, Session& session) {
   CLI::App* add = sub("add", "Let another password or key open the repository",
                       "drkit key add /srv/backup --new-password-file /root/pw2 --label office", run_add);
   add->add_option("--new-password-file", options->new_password_file, "File with the password to add; else asked for");
-  add->add_option("--recipient", options->recipient, "Public key (or its .pub file) to add")->excludes("--new-password-file");
+  add->add_option("--recipient", options->recipient, "Public key (or its .pub file) to add")
+      ->excludes("--new-password-file");
   add->add_option("--role", options->role, "full: everything; write: back up and list, read no data back")
       ->check(CLI::IsMember({"full", "write"}));
   add->add_option("--label", options->label, "What `key list` shows");
-  CLI::App* remove = sub("remove", "Close the repository to a key", "drkit key remove /srv/backup 3f2a91c0", run_remove);
+  CLI::App* remove =
+      sub("remove", "Close the repository to a key", "drkit key remove /srv/backup 3f2a91c0", run_remove);
   remove->add_option("KEY", options->slot, "The key's id, or the start of it")->required();
   sub("rotate", "Seal new data under a new key", "drkit key rotate /srv/backup", run_rotate);
 }

@@ -14,11 +14,11 @@ namespace {
 using namespace drkit;
 
 Error file_error(const std::string& what, const std::string& path) {
-  const ErrorCode code = errno == EEXIST    ? ErrorCode::already_exists
-                         : errno == ENOENT  ? ErrorCode::not_found
-                         : errno == EACCES  ? ErrorCode::permission_denied
-                         : errno == ENOSPC  ? ErrorCode::no_space
-                                            : ErrorCode::io;
+  const ErrorCode code = errno == EEXIST   ? ErrorCode::already_exists
+                         : errno == ENOENT ? ErrorCode::not_found
+                         : errno == EACCES ? ErrorCode::permission_denied
+                         : errno == ENOSPC ? ErrorCode::no_space
+                                           : ErrorCode::io;
   return Error(code, what + ": " + std::strerror(errno)).with("path", path);
 }
 

@@ -49,13 +49,15 @@ std::string mode_text(const Entry& entry) {
 }
 
 std::string line_of(const Entry& entry) {
-  std::string line = mode_text(entry) + " " + left(visible(entry.user.empty() ? std::to_string(entry.uid) : entry.user), 8) + " " +
+  std::string line = mode_text(entry) + " " +
+                     left(visible(entry.user.empty() ? std::to_string(entry.uid) : entry.user), 8) + " " +
                      left(visible(entry.group.empty() ? std::to_string(entry.gid) : entry.group), 8) + " " +
                      right(std::to_string(entry.size_bytes), 12) + " " + local_time(entry.mtime_ns) + " " +
                      visible(entry.path.empty() ? "." : entry.path);
   if (entry.type == EntryType::symlink) line += " -> " + visible(entry.link_target);
   if (entry.type == EntryType::hardlink) line += " = " + visible(entry.link_target);
-  if (entry.problem) line += "  [" + std::string(error_code_name(entry.problem->code)) + ": " + visible(entry.problem->message) + "]";
+  if (entry.problem)
+    line += "  [" + std::string(error_code_name(entry.problem->code)) + ": " + visible(entry.problem->message) + "]";
   return line + "\n";
 }
 

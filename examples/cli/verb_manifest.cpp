@@ -70,8 +70,9 @@ Result<int> run_manifest(Session& session, const ManifestArguments& arguments) {
 
 void add_manifest(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<ManifestArguments>();
-  CLI::App* verb = session.add_verb(app, "manifest", "Print the SHA-256 of every file, for `sha256sum -c`",
-                                    "drkit manifest /srv/backup latest > SUMS && cd /restored && sha256sum -c --quiet SUMS");
+  CLI::App* verb =
+      session.add_verb(app, "manifest", "Print the SHA-256 of every file, for `sha256sum -c`",
+                       "drkit manifest /srv/backup latest > SUMS && cd /restored && sha256sum -c --quiet SUMS");
   verb->add_option("REPO", arguments->repository, "The repository")->required();
   verb->add_option("SNAPSHOT", arguments->snapshot, "An id, the start of one, latest, or latest:SOURCE")->required();
   verb->add_option("PATH", arguments->path, "Only at and below this path");

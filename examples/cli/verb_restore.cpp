@@ -88,14 +88,19 @@ void add_restore(CLI::App& app, Session& session) {
   verb->add_option("REPO", arguments->repository, "The repository")->required();
   verb->add_option("SNAPSHOT", arguments->snapshot, "An id, the start of one, latest, or latest:SOURCE")->required();
   verb->add_option("TARGET", arguments->target, "A directory; exec:COMMAND or - for streams")->required();
-  verb->add_option("--include", arguments->options.includes, "Glob of what to restore; repeatable")->allow_extra_args(false);
-  verb->add_option("--exclude", arguments->options.excludes, "Glob of what to leave out; repeatable")->allow_extra_args(false);
-  verb->add_flag("--delta", arguments->options.delta, "Over an existing tree: write what differs, remove what is not in the snapshot");
+  verb->add_option("--include", arguments->options.includes, "Glob of what to restore; repeatable")
+      ->allow_extra_args(false);
+  verb->add_option("--exclude", arguments->options.excludes, "Glob of what to leave out; repeatable")
+      ->allow_extra_args(false);
+  verb->add_flag("--delta", arguments->options.delta,
+                 "Over an existing tree: write what differs, remove what is not in the snapshot");
   verb->add_flag("--plan", arguments->plan, "Say what would be done, and do nothing");
   verb->add_flag("--no-owners", arguments->no_owners, "Leave the owners as they come");
-  verb->add_option("--tablespace", arguments->tablespaces, "PostgreSQL: OLD=NEW, a location or an OID to a new directory; repeatable")
+  verb->add_option("--tablespace", arguments->tablespaces,
+                   "PostgreSQL: OLD=NEW, a location or an OID to a new directory; repeatable")
       ->allow_extra_args(false);
-  verb->add_option("--tablespaces-under", arguments->tablespaces_under, "PostgreSQL: every other tablespace to DIR/OID");
+  verb->add_option("--tablespaces-under", arguments->tablespaces_under,
+                   "PostgreSQL: every other tablespace to DIR/OID");
   session.on(verb, [arguments](Session& s) { return run_restore(s, *arguments); });
 }
 

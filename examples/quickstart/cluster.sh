@@ -81,10 +81,26 @@ SQL
   sql -c 'VACUUM ANALYZE' -c 'CHECKPOINT'
 }
 
+# A day's work: payments, most of them between the accounts that are in use, new letters, and changes to recent ones.
 change_cluster() {
-  "$(find_postgresql)/pgbench" -n -c 2 -t 2000 -h "$scratch/socket" -p 5432 -U quickstart postgres \
-    >"$scratch/pgbench.log" 2>&1 || die "pgbench failed"
-  sql -c "UPDATE letters SET body = body || ' Kind regards.' WHERE id % 1000 = 0" -c "DELETE FROM letters WHERE id % 5003 = 0"
+  cat >"$scratch/payment.sql" <<'SQL'
+\set aid random_exponential(1, 100000 * :scale, 200)
+\set tid random(1, 10 * :scale)
+\set delta random(-5000, 5000)
+BEGIN;
+UPDATE pgbench_accounts SET abalance = abalance + :delta WHERE aid = :aid;
+UPDATE pgbench_tellers SET tbalance = tbalance + :delta WHERE tid = :tid;
+INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES (:tid, 1, :aid, :delta, CURRENT_TIMESTAMP);
+END;
+SQL
+  "$(find_postgresql)/pgbench" -n -c 2 -t 2000 -D scale="$1" -f "$scratch/payment.sql" \
+    -h "$scratch/socket" -p 5432 -U quickstart postgres >"$scratch/pgbench.log" 2>&1 ||
+    { tail -n 5 "$scratch/pgbench.log" >&2; die "pgbench failed"; }
+  sql -v rows=$(($1 * 20000)) <<'SQL'
+UPDATE letters SET body = body || ' Kind regards.' WHERE id > :rows - 2000;
+DELETE FROM letters WHERE id > :rows - 4000 AND id % 7 = 0;
+INSERT INTO letters SELECT id + :rows, written + interval '1 year', header, md5(body) || body FROM letters WHERE id <= 5000;
+SQL
 }
 
 # One line a table: its name, its rows, and a sum of hashes that changes with any column of any row.

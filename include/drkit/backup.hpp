@@ -1,6 +1,7 @@
 // backup: a source into a repository.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -15,6 +16,9 @@ struct BackupOptions {
   std::string parent = "auto";
   std::string host;            ///< empty: the machine's name
   int compression_level = 1;   ///< zstd level -7..19; 0 stores plain
+  /// A run that is killed is taken up again from its last checkpoint: files stored before it are not read again.
+  /// Sources in path order only. Units: nanoseconds; 0: none.
+  std::int64_t checkpoint_interval_ns = 300'000'000'000;
 };
 
 /// Reads the source and commits one snapshot. The snapshot's status is complete or partial; a failed backup is an

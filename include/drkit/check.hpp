@@ -34,8 +34,9 @@ struct Report {
   std::int64_t duration_ns = 0;
   std::vector<CheckRun> runs;
   std::vector<Finding> findings;  ///< the first 10 000
-  std::uint64_t findings_total = 0;
+  std::uint64_t findings_left_out = 0;  ///< found after those
   bool ok() const;  ///< no finding of severity damage
+  std::uint64_t findings_total() const { return findings.size() + findings_left_out; }
 };
 
 /// Runs every check of the level and below that applies. With no snapshot: all snapshots, each on its own, and the

@@ -12,9 +12,9 @@
 namespace drkit {
 
 struct FilesystemOptions {
-  /// Globs of what is left out. A pattern without '/' matches a name at any depth, one with '/' the whole path from
-  /// the root; '*' and '?' stop at '/', "**" does not; a trailing '/' matches directories only. An excluded
-  /// directory is not entered.
+  /// Globs of what is left out. A pattern matches from any part of the path on, one with a leading '/' from the root
+  /// on; '*' and '?' stop at '/', "**" does not; a trailing '/' matches directories only. An excluded directory is not
+  /// entered.
   std::vector<std::string> excludes{};
   bool one_file_system = false;  ///< mount points are kept as empty directories
   bool exclude_caches = false;   ///< of a directory with a valid CACHEDIR.TAG only the directory and the tag are kept

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -11,7 +12,8 @@
 
 namespace drkit::base {
 
-/// Grows without initialising: zeroing and faulting in fresh pages costs more than sealing them.
+/// Grows without initialising: zeroing and faulting in fresh pages costs more than sealing them. Starts at a page, so
+/// that it may be written past the page cache.
 class Buffer {
  public:
   std::byte* data() { return data_.get(); }
@@ -24,7 +26,7 @@ class Buffer {
 
   void reserve(std::size_t capacity) {
     if (capacity <= capacity_) return;
-    auto grown = std::make_unique_for_overwrite<std::byte[]>(capacity);
+    Memory grown(static_cast<std::byte*>(::operator new(capacity, kAlignment)));
     if (size_ > 0) std::memcpy(grown.get(), data_.get(), size_);
     data_ = std::move(grown);
     capacity_ = capacity;
@@ -47,7 +49,13 @@ class Buffer {
   void clear() { size_ = 0; }
 
  private:
-  std::unique_ptr<std::byte[]> data_;
+  static constexpr std::align_val_t kAlignment{4096};
+  struct Free {
+    void operator()(std::byte* memory) const { ::operator delete(memory, kAlignment); }
+  };
+  using Memory = std::unique_ptr<std::byte, Free>;
+
+  Memory data_;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
 };

@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
+#include <unordered_set>
 
 #include "base/hex.hpp"
-#include "engine/file_reader.hpp"
 #include "engine/parent.hpp"
 #include "engine/progress_meter.hpp"
+#include "engine/read_crew.hpp"
+#include "repo/checkpoints.hpp"
 #include "repo/orphans.hpp"
 #include "repo/record_sorter.hpp"
 #include "repo/snapshots.hpp"
@@ -18,9 +21,6 @@ namespace drkit {
 namespace {
 
 constexpr std::size_t kListedProblems = 1000;
-/// A file changed so shortly before it was read may change again within one tick of the kernel's clock, with the same
-/// times: the next run must read it.
-constexpr std::int64_t kRacyNs = 100'000'000;
 
 std::string machine_name() {
   std::array<char, 256> name{};
@@ -39,17 +39,17 @@ class BackupRun {
     const std::int64_t began = ctx_.clock->wall_ns();
     const auto steady = ctx_.clock->steady();
     snapshot_.host = options_.host.empty() ? machine_name() : options_.host;
-    DRKIT_ASSIGN(const repo::Lease lease, repo::open_lease(ctx_, *impl_, snapshot_.host));
+    DRKIT_ASSIGN(lease_, repo::open_lease(ctx_, *impl_, snapshot_.host));
     auto done = copy_source();
     if (done) {
       snapshot_.time_ns = began;
       snapshot_.stats.duration_ns = (ctx_.clock->steady() - steady).count();
-      done = commit(lease);
+      done = commit();
     }
     // A lease that stays behind costs nothing but a later prune's patience.
     Context uncancelled = ctx_;
     uncancelled.cancel = CancelToken();
-    const auto closed = repo::close_lease(uncancelled, *impl_, lease);
+    const auto closed = repo::close_lease(uncancelled, *impl_, lease_);
     DRKIT_TRY(done);
     if (!closed) ctx_.write_log(LogLevel::warning, "lease not removed: " + closed.error().to_string());
     return std::move(snapshot_);
@@ -60,7 +60,6 @@ class BackupRun {
     DRKIT_TRY(repo::adopt_orphans(ctx_, *impl_));
     DRKIT_ASSIGN(chunks_, repo::ChunkWriter::open(ctx_, impl_, options_.compression_level));
     manifest_ = std::make_unique<repo::ManifestWriter>(*chunks_);
-    reader_ = std::make_unique<engine::FileReader>(impl_->keys.chunker_key, *chunks_, *manifest_);
     DRKIT_TRY(source_.begin(ctx_));
     const SourceInfo info = source_.info();
     snapshot_.source_kind = info.kind;
@@ -71,83 +70,69 @@ class BackupRun {
       sorter_.emplace(impl_->spool_directory(), impl_->budget.spool_bytes);
     }
     meter_.set_total(source_.estimated_bytes());
-    while (true) {
-      DRKIT_TRY(ctx_.check_cancelled());
-      DRKIT_ASSIGN(std::unique_ptr<Stream> stream, source_.next(ctx_));
-      if (!stream) break;
-      DRKIT_TRY(take(*stream, info));
-    }
+    next_checkpoint_ = checkpoint_time();
+    engine::ReadCrew crew(ctx_, source_, impl_->keys.chunker_key, *chunks_, *manifest_, parent_.get(), meter_);
+    partial_allowed_ = info.entry_errors_are_partial;
+    DRKIT_TRY(crew.run(info.concurrent_streams ? impl_->budget.readers : 1,
+                       [this](engine::EntryResult&& result) { return deliver(std::move(result)); }));
     DRKIT_ASSIGN(receipt_, source_.finish(ctx_));
     return {};
   }
 
-  Result<void> take(Stream& stream, const SourceInfo& info) {
-    format::Record record;
-    record.entry = stream.entry();
-    if (!format::clean_path(record.entry.path)) {
-      return Error(ErrorCode::internal, "source names an entry outside its tree").with("path", record.entry.path);
-    }
-    if (record.entry.problem) return take_problem(std::move(record), info);
-    if (has_content(record.entry)) {
-      DRKIT_ASSIGN(const bool unchanged, take_unchanged(record));
-      if (!unchanged) {
-        bool source_failed = false;
-        const auto progress = [&](std::uint64_t n) { meter_.advance(record.entry.path, n, chunks_->bytes_stored()); };
-        auto read = reader_->read(ctx_, stream, progress, source_failed);
-        if (!read && source_failed && info.entry_errors_are_partial && read.error().code() != ErrorCode::cancelled) {
-          record.entry.problem = Problem{record.entry.path, read.error().code(), read.error().message()};
-          return take_problem(std::move(record), info);
-        }
-        if (!read) return name_entry(std::move(read).error(), record.entry.path);
-        take_result(std::move(*read), record);
-      }
-      ++snapshot_.stats.files;
-      snapshot_.stats.bytes += record.entry.size_bytes;
-    }
-    return keep(record);
+  std::chrono::steady_clock::time_point checkpoint_time() const {
+    const bool none = sorter_ || options_.checkpoint_interval_ns <= 0;
+    return none ? std::chrono::steady_clock::time_point::max()
+                : ctx_.clock->steady() + std::chrono::nanoseconds(options_.checkpoint_interval_ns);
   }
 
-  Error name_entry(Error error, const std::string& path) {
-    for (const auto& [key, value] : error.context()) {
-      if (key == "path") return error;
+  repo::CheckpointOwner owner() const { return {snapshot_.source_kind, snapshot_.source_name, snapshot_.host}; }
+
+  Result<void> make_checkpoint() {
+    DRKIT_ASSIGN(const repo::ManifestRoot root, manifest_->checkpoint());
+    DRKIT_TRY(chunks_->flush());
+    DRKIT_TRY(repo::put_checkpoint(ctx_, *impl_, lease_, ++checkpoints_, chunks_->content_key(), owner(), root));
+    next_checkpoint_ = checkpoint_time();
+    return {};
+  }
+
+  Result<void> deliver(engine::EntryResult&& result) {
+    format::Record& record = result.record;
+    if (record.entry.type == EntryType::hardlink && unreadable_.contains(record.entry.link_target)) {
+      record.entry.problem = Problem{record.entry.path, ErrorCode::io, "the file could not be read under its first name"};
     }
-    return std::move(error).with("path", path);
+    if (record.entry.problem) return take_problem(std::move(record));
+    if (has_content(record.entry)) count_file(result);
+    DRKIT_TRY(keep(record));
+    return ctx_.clock->steady() >= next_checkpoint_ ? make_checkpoint() : Result<void>();
+  }
+
+  void count_file(const engine::EntryResult& result) {
+    BackupStats& stats = snapshot_.stats;
+    ++stats.files;
+    stats.bytes += result.record.entry.size_bytes;
+    if (result.unchanged) {
+      ++stats.files_unchanged;
+      meter_.advance(result.record.entry.path, result.record.entry.size_bytes, chunks_->bytes_stored());
+    }
+    stats.bytes_read += result.read.bytes_read;
+    stats.bytes_new += result.read.bytes_new;
+    stats.chunks += result.read.chunks;
+    stats.chunks_new += result.read.chunks_new;
   }
 
   // An entry that cannot be read stays in the snapshot without content, so that a restore names it too.
-  Result<void> take_problem(format::Record record, const SourceInfo& info) {
+  Result<void> take_problem(format::Record record) {
     const Problem& problem = *record.entry.problem;
-    if (!info.entry_errors_are_partial) return Error(problem.code, problem.message).with("path", problem.path);
+    if (!partial_allowed_) return Error(problem.code, problem.message).with("path", problem.path);
     ctx_.write_log(LogLevel::warning, problem.path + ": " + problem.message);
     ++snapshot_.stats.problems;
     if (snapshot_.problems.size() < kListedProblems) snapshot_.problems.push_back(problem);
     if (has_content(record.entry)) {
+      unreadable_.insert(record.entry.path);
       record.entry.size_bytes = 0;
       record.entry.fingerprint = {};
     }
     return keep(record);
-  }
-
-  Result<bool> take_unchanged(format::Record& record) {
-    if (!parent_) return false;
-    DRKIT_ASSIGN(std::optional<format::Record> old, parent_->find_unchanged(ctx_, record.entry, *chunks_));
-    if (!old) return false;
-    record.content = std::move(old->content);
-    record.entry.sha256 = old->entry.sha256;
-    ++snapshot_.stats.files_unchanged;
-    meter_.advance(record.entry.path, record.entry.size_bytes, chunks_->bytes_stored());
-    return true;
-  }
-
-  void take_result(engine::FileResult&& result, format::Record& record) {
-    record.content = std::move(result.content);
-    record.entry.sha256 = result.sha256;
-    record.entry.size_bytes = result.size_bytes;
-    if (ctx_.clock->wall_ns() - record.entry.fingerprint.ctime_ns < kRacyNs) record.entry.fingerprint = {};
-    snapshot_.stats.bytes_read += result.bytes_read;
-    snapshot_.stats.bytes_new += result.bytes_new;
-    snapshot_.stats.chunks += result.chunks;
-    snapshot_.stats.chunks_new += result.chunks_new;
   }
 
   Result<void> keep(const format::Record& record) {
@@ -156,7 +141,7 @@ class BackupRun {
     return sorter_ ? sorter_->add(record) : manifest_->add(record);
   }
 
-  Result<void> commit(const repo::Lease& lease) {
+  Result<void> commit() {
     if (sorter_) {
       DRKIT_TRY(sorter_->finish());
       while (true) {
@@ -167,15 +152,18 @@ class BackupRun {
     }
     DRKIT_ASSIGN(const repo::ManifestRoot root, manifest_->finish());
     DRKIT_TRY(chunks_->flush());
-    snapshot_.id = base::to_hex(lease.id);
+    snapshot_.id = base::to_hex(lease_.id);
     snapshot_.status = snapshot_.stats.problems == 0 ? Status::complete : Status::partial;
     snapshot_.tags = options_.tags;
     snapshot_.receipt = receipt_;
     snapshot_.stats.bytes_stored = chunks_->bytes_stored();
     snapshot_.private_readable = true;
     format::SnapshotPrivate private_part{root.node, root.level, receipt_, snapshot_.problems};
-    DRKIT_TRY(repo::commit_snapshot(ctx_, *impl_, lease, chunks_->content_key(), {false, snapshot_, {}}, private_part));
+    DRKIT_TRY(repo::commit_snapshot(ctx_, *impl_, lease_, chunks_->content_key(), {false, snapshot_, {}}, private_part));
     meter_.finish(snapshot_.stats.bytes_stored);
+    // The snapshot is there: what cannot be tidied up does no harm.
+    const auto tidied = repo::remove_checkpoints(ctx_, *impl_, owner());
+    if (!tidied) ctx_.write_log(LogLevel::warning, "checkpoints not removed: " + tidied.error().to_string());
     return {};
   }
 
@@ -184,11 +172,15 @@ class BackupRun {
   Source& source_;
   const BackupOptions& options_;
   engine::ProgressMeter meter_;
+  repo::Lease lease_;
+  unsigned checkpoints_ = 0;
+  std::chrono::steady_clock::time_point next_checkpoint_;
+  bool partial_allowed_ = false;
+  std::unordered_set<std::string> unreadable_;  ///< files, by path
   Snapshot snapshot_;
   SourceReceipt receipt_;
   std::unique_ptr<repo::ChunkWriter> chunks_;
   std::unique_ptr<repo::ManifestWriter> manifest_;
-  std::unique_ptr<engine::FileReader> reader_;
   std::unique_ptr<engine::Parent> parent_;
   std::optional<repo::RecordSorter> sorter_;
 };

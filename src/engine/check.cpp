@@ -107,7 +107,11 @@ class CheckRunner {
     for (const auto& check : checks_) {
       if (check->info().level > options_.level || !check->applies_to(snapshot)) continue;
       DRKIT_ASSIGN(std::unique_ptr<ContentObserver> observer, check->observe(ctx_, input));
-      if (observer) observations.push_back({check->info().id, std::move(observer)});
+      if (observer) {
+        observations.push_back({check->info().id, std::move(observer)});
+      } else if (check->info().level != CheckLevel::boot) {
+        DRKIT_TRY(run_without_content(*check, input));
+      }
     }
     std::uint64_t chunks = 0;
     DRKIT_TRY(walk(snapshot, observations, chunks));
@@ -150,6 +154,14 @@ class CheckRunner {
   Result<void> as_finding(const Error& error, const Snapshot& snapshot) {
     if (error.code() != ErrorCode::corrupt && error.code() != ErrorCode::not_found) return error;
     findings_.add({Severity::damage, "snapshot_damaged", snapshot.id, error.to_string()});
+    return {};
+  }
+
+  Result<void> run_without_content(Check& check, const CheckInput& input) {
+    const auto began = ctx_.clock->steady();
+    DRKIT_ASSIGN(CheckSummary summary, check.run(ctx_, input, sink()));
+    report_.runs.push_back({check.info().id, (ctx_.clock->steady() - began).count(), summary.looked_at,
+                            std::move(summary.detail)});
     return {};
   }
 

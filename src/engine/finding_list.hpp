@@ -15,8 +15,11 @@ class FindingList {
   explicit FindingList(Report& report) : report_(report) {}
   void add(Finding finding) {
     const std::lock_guard lock(mutex_);
-    ++report_.findings_total;
-    if (report_.findings.size() < kKeptFindings) report_.findings.push_back(std::move(finding));
+    if (report_.findings.size() < kKeptFindings) {
+      report_.findings.push_back(std::move(finding));
+    } else {
+      ++report_.findings_left_out;
+    }
   }
 
  private:

@@ -2,6 +2,8 @@
 
 #include <drkit/spi/source.hpp>
 
+#include "repo/checkpoints.hpp"
+
 namespace drkit::engine {
 namespace {
 
@@ -25,26 +27,42 @@ Result<std::unique_ptr<Parent>> Parent::open(const Context& ctx, std::shared_ptr
   if (chosen == nullptr && choice != "auto") {
     return Error(ErrorCode::not_found, "no such parent snapshot").with("snapshot", choice);
   }
-  if (chosen == nullptr || !chosen->manifest) return std::unique_ptr<Parent>();
+  DRKIT_ASSIGN(const std::optional<repo::ManifestRoot> checkpoint,
+               repo::newest_checkpoint(ctx, *impl, {current.source_kind, current.source_name, current.host}));
+  const bool has_parent = chosen != nullptr && chosen->manifest;
+  if (!has_parent && !checkpoint) return std::unique_ptr<Parent>();
   DRKIT_ASSIGN(std::shared_ptr<repo::ChunkReader> reader, repo::ChunkReader::open(ctx, std::move(impl)));
-  return std::unique_ptr<Parent>(new Parent(std::move(reader), *chosen->manifest));
+  std::unique_ptr<Parent> parent(new Parent(reader));
+  if (checkpoint) parent->manifests_.push_back({repo::ManifestReader(reader, *checkpoint)});
+  if (has_parent) parent->manifests_.push_back({repo::ManifestReader(reader, *chosen->manifest)});
+  return parent;
 }
 
 Result<std::optional<format::Record>> Parent::find_unchanged(const Context& ctx, const Entry& entry,
                                                              const repo::ChunkWriter& chunks) {
-  while (!ended_ && (!current_ || entry_path_less(current_->entry.path, entry.path))) {
-    auto next = manifest_.next(ctx);
+  for (Manifest& manifest : manifests_) {
+    DRKIT_ASSIGN(std::optional<format::Record> record, find_in(ctx, manifest, entry, chunks));
+    if (record) return record;
+  }
+  return std::optional<format::Record>();
+}
+
+Result<std::optional<format::Record>> Parent::find_in(const Context& ctx, Manifest& manifest, const Entry& entry,
+                                                      const repo::ChunkWriter& chunks) {
+  auto& [reader, current, ended] = manifest;
+  while (!ended && (!current || entry_path_less(current->entry.path, entry.path))) {
+    auto next = reader.next(ctx);
     if (!next && next.error().code() == ErrorCode::cancelled) return std::move(next).error();
     // A damaged parent is no reason to fail: the files are there to be read.
     if (!next) ctx.write_log(LogLevel::warning, "parent snapshot is damaged: " + next.error().to_string());
-    if (!next || !*next) ended_ = true;
-    current_ = next ? std::move(*next) : std::nullopt;
+    if (!next || !*next) ended = true;
+    current = next ? std::move(*next) : std::nullopt;
   }
-  if (!current_ || current_->entry.path != entry.path || !same_file(entry, current_->entry)) {
+  if (!current || current->entry.path != entry.path || !same_file(entry, current->entry)) {
     return std::optional<format::Record>();
   }
-  DRKIT_ASSIGN(const bool present, chunks_present(ctx, *current_, chunks));
-  return present ? std::exchange(current_, std::nullopt) : std::nullopt;
+  DRKIT_ASSIGN(const bool present, chunks_present(ctx, *current, chunks));
+  return present ? std::exchange(current, std::nullopt) : std::nullopt;
 }
 
 // What is gone from the index is read and stored again.

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <chrono>
+#include <mutex>
 #include <string_view>
 
 #include <drkit/context.hpp>
 
 namespace drkit::engine {
 
-/// Thread-safety: one thread.
+/// Thread-safety: any thread, after set_total.
 class ProgressMeter {
  public:
   ProgressMeter(const Context& ctx, std::string_view phase) : ctx_(ctx) { event_.phase = phase; }
@@ -18,15 +19,18 @@ class ProgressMeter {
     event_.items_total = items;
   }
   void advance(std::string_view item, std::uint64_t bytes, std::uint64_t stored) {
+    const std::lock_guard lock(mutex_);
     event_.bytes_done += bytes;
     event_.bytes_stored = stored;
     send(item, false);
   }
   void entry_done(std::string_view item) {
+    const std::lock_guard lock(mutex_);
     ++event_.items_done;
     send(item, false);
   }
   void finish(std::uint64_t stored) {
+    const std::lock_guard lock(mutex_);
     event_.bytes_stored = stored;
     send({}, true);
   }
@@ -42,6 +46,7 @@ class ProgressMeter {
   }
 
   const Context& ctx_;
+  std::mutex mutex_;
   ProgressEvent event_;
   std::chrono::steady_clock::time_point next_{};
 };

@@ -50,6 +50,7 @@ class RestoreRun {
 
  private:
   Result<void> take(format::Record&& record) {
+    if (record.entry.type == EntryType::hardlink) DRKIT_TRY(resolve_hardlink(record));
     const Entry& entry = record.entry;
     count(entry, result_.stats);
     if (entry.problem && result_.problems.size() < kListedProblems) {
@@ -61,6 +62,22 @@ class RestoreRun {
     if (sequential_) return write_in_order(record);
     DRKIT_TRY(window_.add(record));
     return window_.full() ? window_.run() : Result<void>();
+  }
+
+  // A further name of a file whose first name was not chosen becomes a file of its own.
+  Result<void> resolve_hardlink(format::Record& record) {
+    if (options_.includes.empty() && options_.excludes.empty()) return {};
+    DRKIT_ASSIGN(const bool first_chosen, engine::is_selected(options_, record.entry.link_target, false));
+    if (first_chosen) return {};
+    repo::ManifestReader manifest = reader_.manifest();
+    DRKIT_TRY(manifest.seek(ctx_, record.entry.link_target));
+    DRKIT_ASSIGN(std::optional<format::Record> first, manifest.next(ctx_));
+    if (!first || first->entry.path != record.entry.link_target) {
+      return Error(ErrorCode::corrupt, "manifest: a hard link's first name is missing").with("path", record.entry.path);
+    }
+    first->entry.path = std::move(record.entry.path);
+    record = std::move(*first);
+    return {};
   }
 
   Result<void> write_in_order(const format::Record& record) {

@@ -10,6 +10,12 @@ bool is_above(const std::string& directory, const std::string& path) {
 
 }  // namespace
 
+Result<bool> is_selected(const RestoreOptions& options, const std::string& path, bool directory) {
+  DRKIT_ASSIGN(const base::GlobList includes, base::GlobList::parse(options.includes));
+  DRKIT_ASSIGN(const base::GlobList excludes, base::GlobList::parse(options.excludes));
+  return !excludes.covers(path, directory) && (includes.empty() || includes.covers(path, directory));
+}
+
 Result<void> visit_selected(const Context& ctx, repo::ManifestReader& manifest, const RestoreOptions& options,
                             const RecordVisitor& visit) {
   DRKIT_ASSIGN(const base::GlobList includes, base::GlobList::parse(options.includes));

@@ -17,6 +17,9 @@ using RecordVisitor = std::function<Result<void>(format::Record&&)>;
 Result<void> visit_selected(const Context& ctx, repo::ManifestReader& manifest, const RestoreOptions& options,
                             const RecordVisitor& visit);
 
+/// Whether one path is chosen. Errors: invalid_argument (a glob).
+Result<bool> is_selected(const RestoreOptions& options, const std::string& path, bool directory);
+
 inline bool has_content(const Entry& entry) {
   return entry.type == EntryType::regular || entry.type == EntryType::stream;
 }

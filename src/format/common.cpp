@@ -52,16 +52,19 @@ Result<ByteView> unwrap_envelope(Kind kind, ByteView object) {
   const std::uint8_t found_kind = in.u8();
   const std::uint64_t length = in.u64();
   if (!in.ok() || magic != kMagic) return corrupt("object", "does not begin with the magic of a drkit object");
+  // The checksum comes first, in every version: a damaged version byte must not look like a newer program's work.
+  if (in.left() < 32) return corrupt("object", "is cut short");
+  Digest expected;
+  std::copy_n(object.end() - 32, 32, expected.begin());
+  if (crypto::sha256(object.first(object.size() - 32)) != expected) {
+    return corrupt("object", "stored bytes do not match their checksum");
+  }
   if (version != kVersion) {
     return Error(ErrorCode::version_unsupported, "object of format version " + std::to_string(version) +
                                                      ", this build reads version " + std::to_string(kVersion));
   }
-  if (in.left() < 32 || length != in.left() - 32) return corrupt("object", "length differs from the header's");
+  if (length != in.left() - 32) return corrupt("object", "length differs from the header's");
   const ByteView payload = in.raw(length);
-  const Digest expected = in.array<32>();
-  if (crypto::sha256(object.first(object.size() - 32)) != expected) {
-    return corrupt("object", "stored bytes do not match their checksum");
-  }
   if (found_kind != static_cast<std::uint8_t>(kind)) {
     return corrupt("object", "kind " + std::to_string(found_kind) + " where kind " +
                                  std::to_string(static_cast<unsigned>(kind)) + " belongs");

@@ -3,13 +3,13 @@
 #include <drkit/snapshot.hpp>
 #include <drkit/sources.hpp>
 
-#include <unistd.h>
-
 #include "base/url.hpp"
 #include "registry/path_address.hpp"
 
 namespace drkit {
 namespace {
+
+constexpr int kStandardOutput = 1;
 
 Result<std::unique_ptr<RestoreTarget>> open_directory(std::string path, const Snapshot& snapshot,
                                                       const TargetOptions& options) {
@@ -32,7 +32,7 @@ Result<std::unique_ptr<RestoreTarget>> open_directory(std::string path, const Sn
 
 Result<std::unique_ptr<RestoreTarget>> open_target(const Context&, std::string_view address, const Snapshot& snapshot,
                                                    const TargetOptions& options) {
-  if (address == "-") return make_stdout_target(STDOUT_FILENO);
+  if (address == "-") return make_stdout_target(kStandardOutput);
   const std::string scheme = base::scheme_of(address);
   if (scheme == "exec") {
     const std::string_view command = address.substr(std::string_view("exec:").size());

@@ -44,13 +44,19 @@ ChunkWriter::ChunkWriter(const Context& ctx, std::shared_ptr<Repository::Impl> i
 ChunkWriter::~ChunkWriter() = default;
 
 Result<bool> ChunkWriter::contains(const crypto::ChunkId& id) const {
+  const std::lock_guard lock(mutex_);
+  return knows(id);
+}
+
+Result<bool> ChunkWriter::knows(const crypto::ChunkId& id) const {
   if (pending_.contains(id)) return true;
   DRKIT_ASSIGN(const std::optional<Location> location, index_->find(id));
   return location.has_value();
 }
 
 Result<bool> ChunkWriter::add(format::PackType type, const crypto::ChunkId& id, ByteView plain) {
-  DRKIT_ASSIGN(const bool known, contains(id));
+  const std::lock_guard lock(mutex_);
+  DRKIT_ASSIGN(const bool known, knows(id));
   if (known) return false;
   Frame& frame = open_frame(type);
   frame.plain.append(plain);
@@ -107,7 +113,7 @@ Result<void> ChunkWriter::collect(bool all) {
     if (!frame) break;
     DRKIT_TRY(append(std::move(*frame)));
   }
-  for (const format::ChunkId& id : uploader_->take_durable()) pending_.erase(id);
+  for (const format::ChunkId& id : uploader_->take_listed()) pending_.erase(id);
   return ctx_.check_cancelled();
 }
 
@@ -146,13 +152,14 @@ Result<void> ChunkWriter::close_pack(format::PackType type) {
 }
 
 Result<void> ChunkWriter::flush() {
+  const std::lock_guard lock(mutex_);
   for (const format::PackType type : {format::PackType::data, format::PackType::meta}) {
     if (!frames_[slot_of(type)].chunks.empty()) DRKIT_TRY(submit(type));
   }
   DRKIT_TRY(collect(true));
   for (const format::PackType type : {format::PackType::data, format::PackType::meta}) DRKIT_TRY(close_pack(type));
   DRKIT_TRY(uploader_->flush());
-  for (const format::ChunkId& id : uploader_->take_durable()) pending_.erase(id);
+  for (const format::ChunkId& id : uploader_->take_listed()) pending_.erase(id);
   return {};
 }
 

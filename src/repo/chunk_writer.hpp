@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <unordered_set>
 
 #include "base/buffer.hpp"
@@ -16,7 +17,7 @@ namespace drkit::repo {
 
 /// New chunks are gathered into frames; frames are encoded and sealed by the pool and come back in order; packs are
 /// filled with frames and put by the uploader; the index object comes after the packs that it lists.
-/// Thread-safety: one thread.
+/// Thread-safety: any thread.
 class ChunkWriter {
  public:
   static Result<std::unique_ptr<ChunkWriter>> open(const Context& ctx, std::shared_ptr<Repository::Impl> impl,
@@ -54,6 +55,7 @@ class ChunkWriter {
 
   ChunkWriter(const Context& ctx, std::shared_ptr<Repository::Impl> impl, std::shared_ptr<Index> index,
               ContentKey content_key, int level);
+  Result<bool> knows(const crypto::ChunkId& id) const;
   Frame& open_frame(format::PackType type);
   Result<void> submit(format::PackType type);
   SealedFrame seal(unsigned worker, Frame&& frame);
@@ -68,6 +70,7 @@ class ChunkWriter {
   ContentKey content_key_;
   const int level_;
   base::BufferPool buffers_;
+  mutable std::mutex mutex_;  ///< of everything below
   std::unordered_set<crypto::ChunkId, PackUploader::IdHash> pending_;  // accepted, not yet in the index
   Frame frames_[2];
   OpenPack packs_[2];

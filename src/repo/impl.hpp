@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 
 #include <drkit/repository.hpp>
@@ -20,6 +21,8 @@ struct Repository::Impl {
   format::RepositoryId id{};
   format::KeySet keys;
   std::string slot_id;  ///< of the slot that opened it
+  /// Guards what rotating changes while other calls run: keys.data_keys and slot_id.
+  mutable std::shared_mutex rotation_mutex;
   std::string cache_directory;
   repo::Budget budget;
 

@@ -15,8 +15,8 @@ std::uint32_t Index::intern_key(const format::SealedContentKey& key) {
 
 Result<void> Index::add(const format::PackInfo& pack) {
   const std::unique_lock lock(mutex_);
+  if (pack_numbers_.contains(pack.name)) return {};
   const auto number = static_cast<std::uint32_t>(packs_.size());
-  if (!pack_numbers_.emplace(pack.name, number).second) return {};
   packs_.push_back({pack.name, pack.size_bytes, intern_key(pack.content_key), pack.type});
   std::uint32_t frame_offset = format::kPackHeaderBytes;
   for (const format::FrameEntry& frame : pack.directory) {
@@ -29,6 +29,8 @@ Result<void> Index::add(const format::PackInfo& pack) {
     }
     frame_offset += frame.sealed_bytes;
   }
+  // Last: after a failure in between the pack may be added again, under a new number, and nothing of it is missing.
+  pack_numbers_.emplace(pack.name, number);
   return {};
 }
 

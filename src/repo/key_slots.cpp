@@ -1,10 +1,13 @@
 #include "repo/key_slots.hpp"
 
 #include <algorithm>
+#include <mutex>
+#include <optional>
 
 #include "crypto/random.hpp"
 #include "repo/keyring.hpp"
 #include "repo/layout.hpp"
+#include "repo/snapshots.hpp"
 
 namespace drkit::repo {
 namespace {
@@ -23,13 +26,29 @@ Result<StoredSlot> load_slot(const Context& ctx, Storage& storage, const std::st
   return StoredSlot{*id, std::move(*slot)};
 }
 
-Result<std::vector<StoredSlot>> load_slots(const Context& ctx, Storage& storage) {
+bool is_damage(const Error& error) {
+  return error.code() == ErrorCode::corrupt || error.code() == ErrorCode::version_unsupported;
+}
+
+// Newest first. Damaged ones are left out when `damage` takes the first of their errors.
+Result<std::vector<StoredSlot>> load_slots(const Context& ctx, Storage& storage, std::optional<Error>* damage = nullptr) {
   DRKIT_ASSIGN(const std::vector<std::string> keys, list_keys(ctx, storage, kSlotPrefix));
   std::vector<StoredSlot> slots;
   for (const std::string& key : keys) {
-    DRKIT_ASSIGN(StoredSlot slot, load_slot(ctx, storage, key));
-    slots.push_back(std::move(slot));
+    auto slot = load_slot(ctx, storage, key);
+    if (slot) {
+      slots.push_back(std::move(*slot));
+    } else if (slot.error().code() == ErrorCode::not_found) {
+      continue;  // removed since the listing
+    } else if (damage == nullptr || !is_damage(slot.error())) {
+      return std::move(slot).error();
+    } else if (!*damage) {
+      *damage = std::move(slot).error();
+    }
   }
+  std::stable_sort(slots.begin(), slots.end(), [](const StoredSlot& a, const StoredSlot& b) {
+    return a.slot.header.created_ns > b.slot.header.created_ns;
+  });
   return slots;
 }
 
@@ -61,32 +80,38 @@ format::ObjectId new_id() {
 
 }  // namespace
 
+// One slot with one credential; a forged one is damage. Errors: bad_key when the credential is not this slot's.
+static Result<format::KeySet> open_stored(const StoredSlot& stored, const format::RepositoryId& repository,
+                                          const Credential& credential) {
+  auto keys = open_slot(stored.slot, repository, stored.id, credential);
+  if (!keys && keys.error().code() != ErrorCode::bad_key) {
+    return Error(std::move(keys).error()).with("key", object_key(kSlotPrefix, stored.id));
+  }
+  if (keys && keys->role == KeyRole::full && !slot_is_authentic(stored.slot, repository, stored.id, keys->admin_key)) {
+    return Error(ErrorCode::corrupt, "key slot is forged").with("key", object_key(kSlotPrefix, stored.id));
+  }
+  return keys;
+}
+
+// The newest slot first: one left over from a rotation that was cut short lacks the newest data key. A damaged slot does
+// not keep out who holds another one.
 Result<OpenedSlot> open_any_slot(const Context& ctx, Repository::Impl& impl, const Credential& credential) {
-  DRKIT_ASSIGN(const std::vector<std::string> names, list_keys(ctx, *impl.storage, kSlotPrefix));
-  // A damaged slot locks nobody out who has another; it is named when nothing else opens.
   std::optional<Error> damage;
-  for (const std::string& name : names) {
+  DRKIT_ASSIGN(const std::vector<StoredSlot> slots, load_slots(ctx, *impl.storage, &damage));
+  for (const StoredSlot& stored : slots) {
     DRKIT_TRY(ctx.check_cancelled());
-    auto loaded = load_slot(ctx, *impl.storage, name);
-    if (!loaded && loaded.error().code() == ErrorCode::not_found) continue;
-    if (!loaded && loaded.error().code() != ErrorCode::corrupt) return std::move(loaded).error();
-    if (!loaded) {
-      damage = std::move(loaded).error();
-      ctx.write_log(LogLevel::warning, "key slot left out: " + damage->to_string());
-      continue;
+    auto keys = open_stored(stored, impl.id, credential);
+    if (keys) {
+      if (damage) ctx.write_log(LogLevel::warning, "another key slot is damaged: " + damage->to_string());
+      return OpenedSlot{base::to_hex(stored.id), std::move(*keys)};
     }
-    const StoredSlot& stored = *loaded;
-    auto keys = open_slot(stored.slot, impl.id, stored.id, credential);
-    if (!keys && keys.error().code() == ErrorCode::bad_key) continue;
-    if (!keys) return Error(std::move(keys).error()).with("key", object_key(kSlotPrefix, stored.id));
-    if (keys->role == KeyRole::full && !slot_is_authentic(stored.slot, impl.id, stored.id, keys->admin_key)) {
-      return Error(ErrorCode::corrupt, "key slot is forged").with("key", object_key(kSlotPrefix, stored.id));
-    }
-    return OpenedSlot{base::to_hex(stored.id), std::move(*keys)};
+    if (keys.error().code() == ErrorCode::bad_key) continue;
+    if (!is_damage(keys.error())) return std::move(keys).error();
+    if (!damage) damage = std::move(keys).error();
   }
   if (damage) return std::move(*damage);
   return Error(ErrorCode::bad_key, "wrong password or key: it opens none of the repository's " +
-                                       std::to_string(names.size()) + " key slots");
+                                       std::to_string(slots.size()) + " key slots");
 }
 
 Result<KeySlot> put_password_slot(const Context& ctx, Repository::Impl& impl, const Secret& password, KeyRole role,
@@ -107,6 +132,57 @@ Result<KeySlot> put_recipient_slot(const Context& ctx, Repository::Impl& impl, s
   DRKIT_ASSIGN(format::Slot slot,
                seal_recipient_slot(impl.keys, impl.id, id, public_key, {role, std::move(label), ctx.clock->wall_ns()}));
   return put_slot(ctx, *impl.storage, id, std::move(slot));
+}
+
+// The rotating key's own slot is renewed first: until it is, nobody has the new data key.
+static Result<void> put_own_first(std::vector<StoredSlot>& slots, const std::string& own_id) {
+  const auto own = std::find_if(slots.begin(), slots.end(),
+                                [&](const StoredSlot& slot) { return base::to_hex(slot.id) == own_id; });
+  if (own == slots.end()) {
+    return Error(ErrorCode::precondition_failed, "the key that opened the repository was removed since");
+  }
+  std::rotate(slots.begin(), own, own + 1);
+  return {};
+}
+
+// A slot with the new key set for every recipient and for the own credential; answers the slots that cannot be renewed.
+// The own slot is the first of both lists.
+static Result<std::vector<KeySlot>> seal_again(const Repository::Impl& impl, const format::KeySet& rotated,
+                                               const std::vector<StoredSlot>& old_slots, const Credential& own,
+                                               const Context& ctx, std::vector<StoredSlot>& new_slots) {
+  std::int64_t created_ns = ctx.clock->wall_ns();
+  for (const StoredSlot& old : old_slots) created_ns = std::max(created_ns, old.slot.header.created_ns + 1);
+  std::vector<KeySlot> lost;
+  for (const StoredSlot& old : old_slots) {
+    const format::SlotHeader& header = old.slot.header;
+    if (header.is_password && &old != &old_slots.front()) {
+      lost.push_back(describe(old));
+      continue;
+    }
+    StoredSlot renewed{new_id(), {}};
+    SlotRequest request{header.role, header.label, created_ns};
+    if (header.is_password) {
+      DRKIT_ASSIGN(renewed.slot, seal_password_slot(rotated, impl.id, renewed.id, *own.password,
+                                                    {header.operations, header.memory_bytes}, std::move(request)));
+    } else {
+      DRKIT_ASSIGN(renewed.slot,
+                   seal_recipient_slot(rotated, impl.id, renewed.id, header.public_key, std::move(request)));
+    }
+    new_slots.push_back(std::move(renewed));
+  }
+  return lost;
+}
+
+static Result<void> put_all(const Context& ctx, Storage& storage, const std::vector<StoredSlot>& slots) {
+  for (const StoredSlot& slot : slots) DRKIT_TRY(put_slot(ctx, storage, slot.id, slot.slot));
+  return {};
+}
+
+static void remove_all(const Context& ctx, Storage& storage, const std::vector<StoredSlot>& slots) {
+  for (const StoredSlot& slot : slots) {
+    const auto removed = storage.remove(ctx, object_key(kSlotPrefix, slot.id));
+    if (!removed) ctx.write_log(LogLevel::warning, "key slot left behind: " + removed.error().to_string());
+  }
 }
 
 }  // namespace drkit::repo
@@ -142,6 +218,7 @@ Result<void> Repository::remove_key(const Context& ctx, const std::string& slot_
   DRKIT_ASSIGN(const std::vector<KeySlot> slots, keys(ctx));
   const auto found = std::find_if(slots.begin(), slots.end(), [&](const KeySlot& s) { return s.id == slot_id; });
   if (found == slots.end()) return Error(ErrorCode::not_found, "no such key slot").with("slot", slot_id);
+  const std::shared_lock lock(impl_->rotation_mutex);
   if (slot_id == impl_->slot_id) {
     return Error(ErrorCode::precondition_failed,
                  "the repository was opened with this key: open it with another to remove it");
@@ -155,35 +232,28 @@ Result<void> Repository::remove_key(const Context& ctx, const std::string& slot_
 
 Result<std::vector<KeySlot>> Repository::rotate_key(const Context& ctx, const Credential& own) {
   DRKIT_TRY(require_full(*impl_));
-  DRKIT_ASSIGN(const std::vector<KeySlot> old_slots, keys(ctx));
+  // Slots that a rotation cut short left behind may hold data keys that this handle lacks: what they sealed must not be
+  // lost with them. Whoever cannot read every snapshot may not rotate.
+  DRKIT_TRY(load_snapshots(ctx, *impl_));
+  DRKIT_TRY(keys(ctx));
+  DRKIT_ASSIGN(std::vector<StoredSlot> old_slots, load_slots(ctx, *impl_->storage));
+  const std::unique_lock lock(impl_->rotation_mutex);
+  DRKIT_TRY(put_own_first(old_slots, impl_->slot_id));
+  DRKIT_TRY(open_stored(old_slots.front(), impl_->id, own));
   format::KeySet rotated = clone_key_set(impl_->keys);
   add_data_key(rotated);
-  std::swap(impl_->keys, rotated);
+  std::vector<StoredSlot> new_slots;
+  DRKIT_ASSIGN(const std::vector<KeySlot> lost, seal_again(*impl_, rotated, old_slots, own, ctx, new_slots));
   // New slots are durable before any old one goes: a crash leaves both, and either opens the repository.
-  std::vector<KeySlot> lost;
-  std::string own_slot;
-  const KeySlot* own_old = nullptr;
-  for (const KeySlot& slot : old_slots) {
-    if (!slot.is_password) {
-      DRKIT_ASSIGN(const KeySlot renewed, put_recipient_slot(ctx, *impl_, slot.public_key, slot.role, slot.label));
-      if (slot.id == impl_->slot_id) own_slot = renewed.id;
-    } else if (slot.id == impl_->slot_id && own.password) {
-      own_old = &slot;
-    } else {
-      lost.push_back(slot);
-    }
+  const auto stored = put_all(ctx, *impl_->storage, new_slots);
+  if (!stored) remove_all(ctx, *impl_->storage, new_slots);
+  DRKIT_TRY(stored);
+  // The new data key seals nothing before it is durable.
+  impl_->keys.data_keys = std::move(rotated.data_keys);
+  impl_->slot_id = base::to_hex(new_slots.front().id);
+  for (const StoredSlot& slot : old_slots) {
+    DRKIT_TRY(impl_->storage->remove(ctx, object_key(kSlotPrefix, slot.id)));
   }
-  if (own_old != nullptr) {
-    DRKIT_ASSIGN(const KeySlot renewed,
-                 put_password_slot(ctx, *impl_, *own.password, own_old->role, own_old->label, {}));
-    own_slot = renewed.id;
-  }
-  if (own_slot.empty()) {
-    std::swap(impl_->keys, rotated);
-    return Error(ErrorCode::invalid_argument, "rotating needs the credential that opened the repository");
-  }
-  impl_->slot_id = own_slot;
-  for (const KeySlot& slot : old_slots) DRKIT_TRY(impl_->storage->remove(ctx, std::string(kSlotPrefix) + slot.id));
   return lost;
 }
 

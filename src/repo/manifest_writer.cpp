@@ -102,4 +102,13 @@ Result<ManifestRoot> ManifestWriter::finish() {
   return Error(ErrorCode::internal, "manifest has no root");
 }
 
+Result<ManifestRoot> ManifestWriter::checkpoint() {
+  if (leaf_records_ > 0) DRKIT_TRY(close_leaf());
+  // The open inner nodes are closed in a copy; the real ones go on growing.
+  const std::vector<std::vector<format::NodeRef>> open = levels_;
+  auto root = finish();
+  levels_ = open;
+  return root;
+}
+
 }  // namespace drkit::repo

@@ -24,6 +24,8 @@ class ManifestWriter {
   /// entry breaks a rule of the format, unsupported when it is too large.
   Result<void> add(const format::Record& record);
   Result<ManifestRoot> finish();
+  /// A root of everything added so far; more may be added. REQUIRES: something was added.
+  Result<ManifestRoot> checkpoint();
   /// Stores one node of extents.
   Result<format::ChunkId> store_extents(const std::vector<format::Extent>& extents);
 

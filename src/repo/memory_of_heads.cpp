@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <optional>
 #include <sstream>
 
 #include "base/hex.hpp"
 #include "base/posix_file.hpp"
+#include "crypto/random.hpp"
 #include "crypto/sha256.hpp"
 
 namespace drkit::repo {
@@ -31,13 +33,18 @@ Result<std::optional<std::string>> read_text(const std::string& path) {
   return std::optional(std::string(as_text(ByteView(bytes).first(size))));
 }
 
+// Threads and processes store at the same time: each through a file of its own.
 Result<void> write_text(const std::string& path, std::string_view text) {
-  const std::string temporary = path + "." + std::to_string(::getpid());
-  DRKIT_ASSIGN(base::UniqueFd file, base::open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600));
-  DRKIT_TRY(base::write_full(file.get(), as_bytes(text), temporary));
-  DRKIT_TRY(base::fsync_file(file.get(), temporary));
-  DRKIT_TRY(file.close(temporary));
-  return base::rename_replace(AT_FDCWD, temporary, AT_FDCWD, path);
+  std::array<std::byte, 8> unique{};
+  crypto::system_random().fill(unique);
+  const std::string temporary = path + "." + base::to_hex(unique);
+  DRKIT_ASSIGN(base::UniqueFd file, base::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600));
+  auto written = base::write_full(file.get(), as_bytes(text), temporary);
+  if (written) written = base::fsync_file(file.get(), temporary);
+  if (written) written = file.close(temporary);
+  if (written) written = base::rename_replace(AT_FDCWD, temporary, AT_FDCWD, path);
+  if (!written) ::unlink(temporary.c_str());
+  return written;
 }
 
 Result<void> check_file(const std::string& path, const std::string& expected, bool created) {
@@ -63,11 +70,12 @@ Result<std::vector<format::Predecessor>> load_heads(const Repository::Impl& impl
   return heads;
 }
 
-Result<void> store_heads(const Repository::Impl& impl, const std::vector<format::Predecessor>& heads) {
-  if (impl.cache_directory.empty()) return {};
-  DRKIT_ASSIGN(const std::vector<format::Predecessor> before, load_heads(impl));
-  if (before == heads) return {};
-  return write_text(heads_path(impl), print(heads));
+void store_heads(const Context& ctx, const Repository::Impl& impl, const std::vector<format::Predecessor>& heads) {
+  if (impl.cache_directory.empty()) return;
+  const auto before = load_heads(impl);
+  if (before && *before == heads) return;
+  const auto stored = write_text(heads_path(impl), print(heads));
+  if (!stored) ctx.write_log(LogLevel::warning, "newest snapshots not remembered: " + stored.error().to_string());
 }
 
 Result<void> check_known(const Repository::Impl& impl, const std::string& cache_root, bool created) {

@@ -52,6 +52,7 @@ Result<ContentKey> make_content_key(const Repository::Impl& impl) {
   ContentKey content;
   content.key = Secret::zeros(32);
   crypto::system_random().fill(content.key.writable());
+  const std::shared_lock lock(impl.rotation_mutex);
   const format::DataKey& newest = impl.keys.data_keys.back();
   DRKIT_ASSIGN(const Bytes box, crypto::seal_box(newest.public_key, content.key.view()));
   content.sealed.generation = newest.generation;
@@ -63,6 +64,7 @@ Result<Secret> open_content_key(const Repository::Impl& impl, const format::Seal
   if (impl.keys.role != KeyRole::full) {
     return Error(ErrorCode::permission_denied, "this key may add backups but not read them");
   }
+  const std::shared_lock lock(impl.rotation_mutex);
   for (const format::DataKey& data_key : impl.keys.data_keys) {
     if (data_key.generation != sealed.generation) continue;
     const crypto::KeyPair pair{data_key.public_key, data_key.secret_key.clone()};

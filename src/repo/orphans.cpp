@@ -33,9 +33,10 @@ Result<void> adopt_orphans(const Context& ctx, Repository::Impl& impl) {
   for (const ObjectInfo& info : unknown) {
     DRKIT_TRY(ctx.check_cancelled());
     auto pack = read_pack_info(ctx, impl, info.key, info.size_bytes);
-    if (!pack && pack.error().code() != ErrorCode::corrupt && pack.error().code() != ErrorCode::not_found) {
-      return std::move(pack).error();
-    }
+    const ErrorCode code = pack ? ErrorCode::ok : pack.error().code();
+    const bool unusable =
+        code == ErrorCode::corrupt || code == ErrorCode::not_found || code == ErrorCode::version_unsupported;
+    if (!pack && !unusable) return std::move(pack).error();
     if (!pack) {
       ctx.write_log(LogLevel::warning, "unlisted pack left alone: " + pack.error().to_string());
       continue;

@@ -30,8 +30,11 @@ Result<void> RecordSorter::add(const format::Record& record) {
 
 Result<void> RecordSorter::spill() {
   std::sort(items_.begin(), items_.end(), before);
+  if (!spool_) {
+    DRKIT_ASSIGN(spool_, base::open_file(directory_, O_RDWR | O_TMPFILE, 0600));
+  }
   Run run;
-  DRKIT_ASSIGN(run.file, base::open_file(directory_, O_RDWR | O_TMPFILE, 0600));
+  run.position = spool_bytes_;
   base::ByteWriter out;
   for (const Item& item : items_) {
     base::ByteWriter body;
@@ -41,10 +44,11 @@ Result<void> RecordSorter::spill() {
     out.u32(static_cast<std::uint32_t>(body.size()));
     out.raw(body.view());
     if (out.size() < kFlushBytes && &item != &items_.back()) continue;
-    DRKIT_TRY(base::write_full(run.file.get(), out.view(), directory_));
-    run.size += out.size();
+    DRKIT_TRY(base::pwrite_full(spool_.get(), out.view(), spool_bytes_, directory_));
+    spool_bytes_ += out.size();
     out.clear();
   }
+  run.end = spool_bytes_;
   runs_.push_back(std::move(run));
   items_.clear();
   used_ = 0;
@@ -60,12 +64,12 @@ Result<void> RecordSorter::finish() {
 
 Result<void> RecordSorter::advance(Run& run) {
   run.head.reset();
-  if (run.position == run.size) return {};
+  if (run.position == run.end) return {};
   Bytes length_bytes(4);
-  DRKIT_TRY(base::pread_full(run.file.get(), length_bytes, run.position, directory_));
+  DRKIT_TRY(base::pread_full(spool_.get(), length_bytes, run.position, directory_));
   const std::uint32_t length = base::ByteReader(length_bytes).u32();
   Bytes body(length);
-  DRKIT_ASSIGN(const std::size_t got, base::pread_full(run.file.get(), body, run.position + 4, directory_));
+  DRKIT_ASSIGN(const std::size_t got, base::pread_full(spool_.get(), body, run.position + 4, directory_));
   run.position += 4 + std::uint64_t{length};
   base::ByteReader in(body);
   Item item;

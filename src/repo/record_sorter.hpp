@@ -10,7 +10,8 @@
 
 namespace drkit::repo {
 
-/// An external merge sort. Spilled runs lie in unlinked files of the spool directory: paths and sizes, in plain.
+/// An external merge sort. Spilled runs lie one after the other in an unlinked file of the
+/// spool directory: paths and sizes, in plain.
 /// Thread-safety: one thread.
 class RecordSorter {
  public:
@@ -30,10 +31,10 @@ class RecordSorter {
     std::uint64_t sequence = 0;
     Bytes encoded;
   };
+  /// A part of the spool file.
   struct Run {
-    base::UniqueFd file;
     std::uint64_t position = 0;
-    std::uint64_t size = 0;
+    std::uint64_t end = 0;
     std::optional<Item> head;
   };
   static bool before(const Item& a, const Item& b);
@@ -47,6 +48,8 @@ class RecordSorter {
   std::uint64_t sequence_ = 0;
   std::vector<Item> items_;
   std::size_t next_ = 0;
+  base::UniqueFd spool_;
+  std::uint64_t spool_bytes_ = 0;
   std::vector<Run> runs_;
   std::optional<Item> pending_;
 };

@@ -78,6 +78,22 @@ bool matches(const Snapshot& snapshot, const SnapshotFilter& filter) {
          filter.source == snapshot.source_kind + ":" + snapshot.source_name || filter.source == snapshot.source_kind;
 }
 
+// The configuration comes last: a repository exists from there on.
+Result<void> put_first_objects(const Context& ctx, Repository::Impl& impl, const CreateOptions& options,
+                               const format::Config& config, std::vector<std::string>& slots) {
+  for (const Secret& password : options.passwords) {
+    DRKIT_ASSIGN(const KeySlot slot,
+                 repo::put_password_slot(ctx, impl, password, KeyRole::full, "", options.password_cost));
+    slots.push_back(slot.id);
+    if (impl.slot_id.empty()) impl.slot_id = slot.id;
+  }
+  for (const std::string& recipient : options.recipients) {
+    DRKIT_ASSIGN(const KeySlot slot, repo::put_recipient_slot(ctx, impl, recipient, KeyRole::full, ""));
+    slots.push_back(slot.id);
+  }
+  return repo::put_object(ctx, *impl.storage, repo::kConfigKey, format::Kind::config, format::encode_config(config));
+}
+
 }  // namespace
 
 Result<Repository> Repository::create(const Context& ctx, StoragePtr storage, CreateOptions options,
@@ -92,21 +108,17 @@ Result<Repository> Repository::create(const Context& ctx, StoragePtr storage, Cr
   crypto::system_random().fill(impl->id);
   DRKIT_ASSIGN(impl->keys, repo::generate_key_set());
   DRKIT_TRY(take_options(*impl, open_options));
-  for (const Secret& password : options.passwords) {
-    DRKIT_ASSIGN(const KeySlot slot,
-                 repo::put_password_slot(ctx, *impl, password, KeyRole::full, "", options.password_cost));
-    if (impl->slot_id.empty()) impl->slot_id = slot.id;
-  }
-  for (const std::string& recipient : options.recipients) {
-    DRKIT_TRY(repo::put_recipient_slot(ctx, *impl, recipient, KeyRole::full, ""));
-  }
-  // The configuration comes last: a repository exists from here on.
   format::Config config;
   config.repository = impl->id;
   config.created_ns = ctx.clock->wall_ns();
   config.tag = config_tag(*impl, config);
-  DRKIT_TRY(
-      repo::put_object(ctx, *impl->storage, repo::kConfigKey, format::Kind::config, format::encode_config(config)));
+  std::vector<std::string> slots;
+  const auto put = put_first_objects(ctx, *impl, options, config, slots);
+  if (!put && put.error().code() == ErrorCode::already_exists) {
+    // Someone else was quicker: their repository gets rid of these slots, which belong to none.
+    for (const std::string& slot : slots) DRKIT_TRY(impl->storage->remove(ctx, std::string(repo::kSlotPrefix) + slot));
+  }
+  DRKIT_TRY(put);
   return make_handle(std::move(impl), config, open_options.cache_directory, true);
 }
 
@@ -136,20 +148,35 @@ Result<std::vector<Snapshot>> Repository::snapshots(const Context& ctx, const Sn
   return values;
 }
 
+// By id, one snapshot is read and no other: what is damaged elsewhere keeps nobody from restoring it.
+static Result<Snapshot> find_by_id(const Context& ctx, Repository::Impl& impl, std::string_view digits) {
+  DRKIT_ASSIGN(const std::vector<std::string> found,
+               repo::list_keys(ctx, *impl.storage, std::string(repo::kSnapshotPrefix) + std::string(digits)));
+  std::vector<Snapshot> snapshots;
+  for (const std::string& key : found) {
+    DRKIT_ASSIGN(const bool forgotten, repo::is_forgotten(ctx, impl, std::string(repo::object_name(key))));
+    if (forgotten) continue;
+    DRKIT_ASSIGN(std::optional<repo::LoadedSnapshot> loaded,
+                 repo::load_snapshot(ctx, impl, std::string(repo::object_name(key))));
+    if (loaded) snapshots.push_back(std::move(loaded->value));
+  }
+  if (snapshots.size() == 1) return std::move(snapshots.front());
+  if (snapshots.empty()) return Error(ErrorCode::not_found, "no such snapshot").with("snapshot", std::string(digits));
+  return Error(ErrorCode::invalid_argument, "several snapshots begin with these digits")
+      .with("snapshot", std::string(digits));
+}
+
 Result<Snapshot> Repository::find_snapshot(const Context& ctx, std::string_view name) const {
-  SnapshotFilter filter;
   const bool latest = name == "latest" || name.starts_with("latest:");
-  if (latest && name.size() > 7) filter.source = std::string(name.substr(7));
-  if (!latest && name.size() < 4) {
+  if (!latest) {
+    const bool digits = name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+    if (digits && name.size() >= 4) return find_by_id(ctx, *impl_, name);
     return Error(ErrorCode::invalid_argument, "a snapshot is named by 4 or more digits of its id, or latest");
   }
+  SnapshotFilter filter;
+  if (name.size() > 7) filter.source = std::string(name.substr(7));
   DRKIT_ASSIGN(std::vector<Snapshot> all, snapshots(ctx, filter));
-  if (!latest) std::erase_if(all, [&](const Snapshot& snapshot) { return !snapshot.id.starts_with(name); });
   if (all.empty()) return Error(ErrorCode::not_found, "no such snapshot").with("snapshot", std::string(name));
-  if (!latest && all.size() > 1) {
-    return Error(ErrorCode::invalid_argument, "several snapshots begin with these digits")
-        .with("snapshot", std::string(name));
-  }
   return std::move(all.back());
 }
 

@@ -70,17 +70,46 @@ std::vector<format::Predecessor> heads_of(const std::vector<LoadedSnapshot>& sna
   return heads;
 }
 
-Result<void> check_present(const std::map<std::string, format::Digest>& present, const std::set<std::string>& forgotten,
+/// What is known of the snapshots when their history is checked.
+struct History {
+  std::map<std::string, format::Digest> present;
+  std::set<std::string> forgotten;
+};
+
+std::string snapshot_key(const std::string& id) { return std::string(kSnapshotPrefix) + id; }
+
+// Whether a snapshot was forgotten. Errors: corrupt when the tombstone is damaged or forged.
+Result<bool> has_tombstone(const Context& ctx, Repository::Impl& impl, const std::string& key) {
+  const auto id = base::array_from_hex<16>(object_name(key));
+  if (!id) return Error(ErrorCode::corrupt, "unknown object among the tombstones").with("key", key);
+  const auto sealed = get_object(ctx, *impl.storage, key, format::Kind::tombstone);
+  if (!sealed && sealed.error().code() == ErrorCode::not_found) return false;
+  DRKIT_TRY(sealed);
+  if (open_shared(impl, format::Kind::tombstone, *id, *sealed)) return true;
+  return Error(ErrorCode::corrupt, "a tombstone is forged or damaged").with("key", key);
+}
+
+Result<void> check_present(const Context& ctx, Repository::Impl& impl, const History& history,
                            const format::Predecessor& expected) {
-  const auto found = present.find(expected.id);
-  if (found == present.end()) {
-    if (forgotten.contains(expected.id)) return {};
-    return Error(ErrorCode::corrupt, "a snapshot is missing and was never forgotten: the storage was rolled back")
-        .with("key", std::string(kSnapshotPrefix) + expected.id);
+  std::optional<format::Digest> digest;
+  const auto found = history.present.find(expected.id);
+  if (found != history.present.end()) {
+    digest = found->second;
+  } else {
+    if (history.forgotten.contains(expected.id)) return {};
+    // A listing is no single moment: committed, or forgotten, since then?
+    const auto bytes = impl.storage->get(ctx, snapshot_key(expected.id), {});
+    if (!bytes && bytes.error().code() != ErrorCode::not_found) return bytes.error();
+    if (bytes) digest = crypto::sha256(*bytes);
   }
-  if (found->second == expected.object_digest) return {};
-  return Error(ErrorCode::corrupt, "a snapshot's object was replaced by another")
-      .with("key", std::string(kSnapshotPrefix) + expected.id);
+  if (!digest) {
+    DRKIT_ASSIGN(const bool forgotten, has_tombstone(ctx, impl, std::string(kTombstonePrefix) + expected.id));
+    if (forgotten) return {};
+    return Error(ErrorCode::corrupt, "a snapshot is missing and was never forgotten: the storage was rolled back")
+        .with("key", snapshot_key(expected.id));
+  }
+  if (*digest == expected.object_digest) return {};
+  return Error(ErrorCode::corrupt, "a snapshot's object was replaced by another").with("key", snapshot_key(expected.id));
 }
 
 /// Ids that were forgotten. The tombstone is what forgets: a snapshot object beside it is a removal that did not
@@ -89,30 +118,68 @@ Result<std::set<std::string>> load_tombstones(const Context& ctx, Repository::Im
   std::set<std::string> forgotten;
   DRKIT_ASSIGN(const std::vector<std::string> tombstones, list_keys(ctx, *impl.storage, kTombstonePrefix));
   for (const std::string& key : tombstones) {
-    const auto id = base::array_from_hex<16>(object_name(key));
-    if (!id) return Error(ErrorCode::corrupt, "unknown object among the tombstones").with("key", key);
-    DRKIT_ASSIGN(const Bytes sealed, get_object(ctx, *impl.storage, key, format::Kind::tombstone));
-    if (!open_shared(impl, format::Kind::tombstone, *id, sealed)) {
-      return Error(ErrorCode::corrupt, "a tombstone is forged or damaged").with("key", key);
-    }
-    forgotten.insert(std::string(object_name(key)));
+    DRKIT_ASSIGN(const bool valid, has_tombstone(ctx, impl, key));
+    if (valid) forgotten.insert(std::string(object_name(key)));
   }
   return forgotten;
 }
 
 // Every snapshot named by a later one, or remembered by this machine, is there with the same bytes or was forgotten.
-Result<void> check_history(Repository::Impl& impl, const std::vector<LoadedSnapshot>& snapshots,
-                           const std::set<std::string>& forgotten) {
-  std::map<std::string, format::Digest> present;
-  for (const LoadedSnapshot& snapshot : snapshots) present[snapshot.value.id] = snapshot.object_digest;
+Result<void> check_history(const Context& ctx, Repository::Impl& impl, const std::vector<LoadedSnapshot>& snapshots,
+                           std::set<std::string> forgotten) {
+  History history;
+  history.forgotten = std::move(forgotten);
+  for (const LoadedSnapshot& snapshot : snapshots) history.present[snapshot.value.id] = snapshot.object_digest;
   for (const LoadedSnapshot& snapshot : snapshots) {
     for (const format::Predecessor& expected : snapshot.predecessors) {
-      DRKIT_TRY(check_present(present, forgotten, expected));
+      DRKIT_TRY(check_present(ctx, impl, history, expected));
     }
   }
   DRKIT_ASSIGN(const std::vector<format::Predecessor> remembered, load_heads(impl));
-  for (const format::Predecessor& expected : remembered) DRKIT_TRY(check_present(present, forgotten, expected));
-  return store_heads(impl, heads_of(snapshots));
+  std::vector<format::Predecessor> heads = heads_of(snapshots);
+  for (const format::Predecessor& expected : remembered) {
+    DRKIT_TRY(check_present(ctx, impl, history, expected));
+    // Another program saw more than this listing did.
+    if (!history.present.contains(expected.id) && !history.forgotten.contains(expected.id)) heads.push_back(expected);
+  }
+  store_heads(ctx, impl, heads);
+  return {};
+}
+
+// The new snapshot follows all those that were heads before it.
+void remember_commit(const Context& ctx, const Repository::Impl& impl,
+                     const std::vector<format::Predecessor>& predecessors, const format::Predecessor& committed) {
+  std::vector<format::Predecessor> heads{committed};
+  if (const auto remembered = load_heads(impl)) {
+    for (const format::Predecessor& head : *remembered) {
+      if (std::find(predecessors.begin(), predecessors.end(), head) == predecessors.end()) heads.push_back(head);
+    }
+  }
+  store_heads(ctx, impl, heads);
+}
+
+Result<std::vector<LoadedSnapshot>> load_without_history(const Context& ctx, Repository::Impl& impl) {
+  DRKIT_ASSIGN(const std::vector<std::string> keys, list_keys(ctx, *impl.storage, kSnapshotPrefix));
+  std::vector<LoadedSnapshot> snapshots;
+  for (const std::string& key : keys) {
+    DRKIT_TRY(ctx.check_cancelled());
+    auto loaded = load_snapshot(ctx, impl, std::string(object_name(key)));
+    // Forgotten by someone else between the listing and now.
+    if (!loaded && loaded.error().code() == ErrorCode::not_found) continue;
+    if (!loaded) return std::move(loaded).error();
+    if (*loaded) snapshots.push_back(std::move(**loaded));
+  }
+  return snapshots;
+}
+
+// Whether a snapshot that is not there is named by another one or remembered by this machine.
+Result<bool> is_missed(const Context& ctx, Repository::Impl& impl, const std::string& id) {
+  DRKIT_ASSIGN(const std::vector<LoadedSnapshot> snapshots, load_without_history(ctx, impl));
+  DRKIT_ASSIGN(std::vector<format::Predecessor> named, load_heads(impl));
+  for (const LoadedSnapshot& snapshot : snapshots) {
+    named.insert(named.end(), snapshot.predecessors.begin(), snapshot.predecessors.end());
+  }
+  return std::any_of(named.begin(), named.end(), [&](const format::Predecessor& p) { return p.id == id; });
 }
 
 }  // namespace
@@ -155,6 +222,7 @@ Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl
                  "a prune took this backup for dead and forbade it to commit; run it again");
   }
   DRKIT_TRY(put);
+  remember_commit(ctx, impl, public_part.predecessors, {base::to_hex(lease.id), crypto::sha256(bytes)});
   return bytes.size();
 }
 
@@ -170,36 +238,42 @@ Result<std::optional<LoadedSnapshot>> load_snapshot(const Context& ctx, Reposito
 }
 
 Result<std::vector<LoadedSnapshot>> load_snapshots(const Context& ctx, Repository::Impl& impl) {
-  DRKIT_ASSIGN(const std::vector<std::string> keys, list_keys(ctx, *impl.storage, kSnapshotPrefix));
-  std::vector<LoadedSnapshot> snapshots;
-  for (const std::string& key : keys) {
-    auto loaded = load_snapshot(ctx, impl, std::string(object_name(key)));
-    // Forgotten by someone else between the listing and now.
-    if (!loaded && loaded.error().code() == ErrorCode::not_found) continue;
-    if (!loaded) return std::move(loaded).error();
-    if (*loaded) snapshots.push_back(std::move(**loaded));
-  }
+  DRKIT_ASSIGN(std::vector<LoadedSnapshot> snapshots, load_without_history(ctx, impl));
   std::sort(snapshots.begin(), snapshots.end(), [](const LoadedSnapshot& a, const LoadedSnapshot& b) {
     return std::pair(a.value.time_ns, a.value.id) < std::pair(b.value.time_ns, b.value.id);
   });
   // Listed after the snapshots: one that was forgotten meanwhile has its tombstone by now.
   DRKIT_ASSIGN(const std::set<std::string> forgotten, load_tombstones(ctx, impl));
   std::erase_if(snapshots, [&](const LoadedSnapshot& snapshot) { return forgotten.contains(snapshot.value.id); });
-  DRKIT_TRY(check_history(impl, snapshots, forgotten));
+  DRKIT_TRY(check_history(ctx, impl, snapshots, forgotten));
   return snapshots;
 }
 
+Result<bool> is_forgotten(const Context& ctx, Repository::Impl& impl, const std::string& id) {
+  return has_tombstone(ctx, impl, std::string(kTombstonePrefix) + id);
+}
+
 Result<void> forget_snapshot(const Context& ctx, Repository::Impl& impl, const std::string& id) {
-  DRKIT_ASSIGN(const std::optional<LoadedSnapshot> loaded, load_snapshot(ctx, impl, id));
-  if (!loaded) return Error(ErrorCode::not_found, "no such snapshot").with("snapshot", id);
   const auto object_id = base::array_from_hex<16>(id);
+  const Error absent = Error(ErrorCode::not_found, "no such snapshot").with("snapshot", id);
+  if (!object_id) return absent;
+  // A damaged or missing snapshot can be forgotten too: that is how its loss is accepted and the repository goes on.
+  const auto loaded = load_snapshot(ctx, impl, id);
+  if (!loaded && loaded.error().code() == ErrorCode::not_found) {
+    DRKIT_ASSIGN(const bool missed, is_missed(ctx, impl, id));
+    if (!missed) return absent;
+  } else if (!loaded && loaded.error().code() != ErrorCode::corrupt) {
+    return loaded.error();
+  } else if (loaded && !*loaded) {
+    return absent;
+  }
   nlohmann::ordered_json json;
   json["time_ns"] = ctx.clock->wall_ns();
-  json["sha256"] = base::to_hex(loaded->object_digest);
+  if (loaded) json["sha256"] = base::to_hex((*loaded)->object_digest);
   DRKIT_ASSIGN(const Bytes sealed, seal_shared(impl, format::Kind::tombstone, *object_id, as_bytes(json.dump())));
   const auto put = put_object(ctx, *impl.storage, std::string(kTombstonePrefix) + id, format::Kind::tombstone, sealed);
   if (!put && put.error().code() != ErrorCode::already_exists) return put;
-  return impl.storage->remove(ctx, std::string(kSnapshotPrefix) + id);
+  return impl.storage->remove(ctx, snapshot_key(id));
 }
 
 }  // namespace drkit::repo

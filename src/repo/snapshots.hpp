@@ -37,6 +37,9 @@ Result<std::optional<LoadedSnapshot>> load_snapshot(const Context& ctx, Reposito
 /// All, oldest first, after checking that none is missing. Errors: corrupt.
 Result<std::vector<LoadedSnapshot>> load_snapshots(const Context& ctx, Repository::Impl& impl);
 
+/// Errors: corrupt when the tombstone is damaged or forged.
+Result<bool> is_forgotten(const Context& ctx, Repository::Impl& impl, const std::string& id);
+
 Result<void> forget_snapshot(const Context& ctx, Repository::Impl& impl, const std::string& id);
 
 }  // namespace drkit::repo

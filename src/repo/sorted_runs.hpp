@@ -37,7 +37,7 @@ class SortedRuns {
   explicit SortedRuns(std::string spool_directory, std::size_t rows_in_memory = 1U << 16)
       : directory_(std::move(spool_directory)), rows_in_memory_(rows_in_memory) {}
 
-  /// Keeps the first location of an id. Errors: io, no_space.
+  /// Of several locations of one id any one is kept. Errors: io, no_space.
   Result<void> add(const IndexRow& row);
   Result<std::optional<Location>> find(const format::ChunkId& id) const;
 

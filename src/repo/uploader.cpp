@@ -26,9 +26,9 @@ Result<void> PackUploader::put(format::PackInfo info, base::Buffer bytes) {
   return {};
 }
 
-std::vector<format::ChunkId> PackUploader::take_durable() {
+std::vector<format::ChunkId> PackUploader::take_listed() {
   const std::lock_guard lock(mutex_);
-  return std::exchange(durable_, {});
+  return std::exchange(listed_, {});
 }
 
 Result<void> PackUploader::flush() {
@@ -70,15 +70,17 @@ Result<void> PackUploader::put_one(Job& job) {
   return {};
 }
 
+// The handle's index learns of a pack only now: another backup on the handle must not rely on a pack that no index
+// object lists, since this one may still fail.
+
 Result<void> PackUploader::put_index_objects() {
   if (unindexed_.empty()) return {};
   DRKIT_ASSIGN(const std::uint64_t size, put_index(ctx_, *impl_, {{}, unindexed_}));
   bytes_stored_ += size;
-  // Only now may this writer's neighbours, and the next run after a failure of this one, count on these chunks.
   for (const format::PackInfo& pack : unindexed_) {
     DRKIT_TRY(index_->add(pack));
     for (const format::FrameEntry& frame : pack.directory) {
-      for (const format::ChunkSlot& chunk : frame.chunks) durable_.push_back(chunk.id);
+      for (const format::ChunkSlot& chunk : frame.chunks) listed_.push_back(chunk.id);
     }
   }
   unindexed_.clear();

@@ -39,8 +39,8 @@ class PackUploader {
 
   /// Takes a complete pack object. Blocks while the queue is full. Errors: of any put so far.
   Result<void> put(format::PackInfo info, base::Buffer bytes);
-  /// Chunks that became durable and listed by an index object since the last call.
-  std::vector<format::ChunkId> take_durable();
+  /// Chunks that are in the index since the last call.
+  std::vector<format::ChunkId> take_listed();
   /// Waits for every pack, then puts index objects for them. Errors: of any put.
   Result<void> flush();
   /// A buffer for the next pack.
@@ -68,7 +68,7 @@ class PackUploader {
   bool busy_ = false;
   bool stop_ = false;
   std::optional<Error> failure_;
-  std::vector<format::ChunkId> durable_;
+  std::vector<format::ChunkId> listed_;
   std::vector<format::PackInfo> unindexed_;
   std::size_t unindexed_chunks_ = 0;
   std::thread thread_;

@@ -1,7 +1,7 @@
 // The report as a page that stands alone: it can be mailed, archived and opened years later.
+#include <fmt/format.h>
 #include <drkit/report.hpp>
 #include <drkit/version.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -89,13 +89,16 @@ std::string runs_table(const Report& report) {
   std::string rows;
   for (const CheckRun& run : report.runs) {
     rows += fmt::format(
-        "<tr><td class=\"k\"><code>{}</code></td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"plot\">{}</td>"
+        "<tr><td class=\"k\"><code>{}</code></td><td class=\"n\">{}</td><td class=\"n\">{}</td><td "
+        "class=\"plot\">{}</td>"
         "<td class=\"d\">{}</td></tr>\n",
         escape_markup(run.id), human_count(run.looked_at), human_duration(run.duration_ns),
         duration_bar(run.duration_ns, longest), escape_markup(run.detail));
   }
-  if (rows.empty()) return "<section class=\"card\"><h2>Checks</h2><p class=\"plain\">No check applied.</p></section>\n";
-  return "<section class=\"card\"><h2>Checks</h2><div class=\"scroll\"><table><tr><th>Check</th><th class=\"n\">Looked at"
+  if (rows.empty())
+    return "<section class=\"card\"><h2>Checks</h2><p class=\"plain\">No check applied.</p></section>\n";
+  return "<section class=\"card\"><h2>Checks</h2><div class=\"scroll\"><table><tr><th>Check</th><th class=\"n\">Looked "
+         "at"
          "</th><th class=\"n\">Took</th><th></th><th>Detail</th></tr>\n" +
          rows + "</table></div></section>\n";
 }
@@ -157,13 +160,14 @@ std::string findings_table(const Report& report, const SeverityCounts& counts) {
 
 std::string short_facts(const Snapshot& snapshot) {
   const BackupStats& stats = snapshot.stats;
-  const double ratio = stats.bytes_stored == 0 ? 0
-                                               : static_cast<double>(stats.bytes) / static_cast<double>(stats.bytes_stored);
+  const double ratio =
+      stats.bytes_stored == 0 ? 0 : static_cast<double>(stats.bytes) / static_cast<double>(stats.bytes_stored);
   std::string rows;
   const auto row = [&](std::string_view name, std::string_view value) {
-    rows += fmt::format("<tr><th style=\"text-align:left;font-weight:500;padding:2px 16px 2px 0\">{}</th>"
-                        "<td style=\"text-align:left;padding:2px 0\">{}</td></tr>",
-                        name, escape_markup(value));
+    rows += fmt::format(
+        "<tr><th style=\"text-align:left;font-weight:500;padding:2px 16px 2px 0\">{}</th>"
+        "<td style=\"text-align:left;padding:2px 0\">{}</td></tr>",
+        name, escape_markup(value));
   };
   row("Source", snapshot.source_kind + ": " + snapshot.source_name);
   row("Time", readable_time(snapshot.time_ns));

@@ -1,4 +1,5 @@
-// The values as JSON: keys are the names of the C++ members, in their order, and stay as they are within a major version.
+// The values as JSON: keys are the names of the C++ members, in their order, and stay as they are within a major
+// version.
 #include <drkit/report.hpp>
 #include <nlohmann/json.hpp>
 

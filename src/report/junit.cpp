@@ -1,6 +1,6 @@
 // The report as JUnit XML: one test case a check, so that any build server shows it.
-#include <drkit/report.hpp>
 #include <fmt/format.h>
+#include <drkit/report.hpp>
 
 #include "report/text.hpp"
 
@@ -45,9 +45,9 @@ std::string to_junit(const Report& report) {
     failures += finding.severity == Severity::damage ? 1 : 0;
     cases += finding_case(finding);
   }
-  const std::string counts = fmt::format("tests=\"{}\" failures=\"{}\" errors=\"0\" time=\"{:.3f}\"",
-                                         report.runs.size() + report.findings.size(), failures,
-                                         seconds(report.duration_ns));
+  const std::string counts =
+      fmt::format("tests=\"{}\" failures=\"{}\" errors=\"0\" time=\"{:.3f}\"",
+                  report.runs.size() + report.findings.size(), failures, seconds(report.duration_ns));
   std::string time = report::utc_time_to_second(report.time_ns);
   time.pop_back();  // the schema wants no zone
   return fmt::format(

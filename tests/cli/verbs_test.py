@@ -64,7 +64,10 @@ class Verbs(harness.Case):
         self.assertLess(os.stat(target / "sparse").st_blocks * 512, 100_000)
 
     def test_restore_of_a_part(self):
-        self.init_and_backup()
+        self.make_tree()
+        (self.tree / "sub" / "same").unlink()
+        self.init()
+        self.backup()
         target = self.dir / "restored"
         self.run_drkit("restore", self.repo, "latest", target, "--include", "sub/**", "--exclude", "numbers")
         self.assertTrue((target / "sub/deep/script").exists())

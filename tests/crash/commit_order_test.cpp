@@ -159,7 +159,7 @@ TEST_CASE("a second backup of a changed tree interrupted at every storage call")
 
 TEST_CASE("a resumed backup interrupted again at every storage call") {
   const Scene scene = empty_repository();
-  fault_at_every_call(after_crash(after_backup(scene, changed_tree(scene.tree, 8))));
+  fault_at_every_call(after_crash(after_backup(scene, random_tree(8, 9, 12 << 10))));
 }
 
 TEST_CASE("creating a repository interrupted at every storage call leaves it whole or not there") {

@@ -39,6 +39,9 @@ struct SourceInfo {
   bool entry_errors_are_partial = false;
   /// Entries come in path order (see entry_path_less); false: in any order.
   bool ordered = false;
+  /// Streams may be read, each by one thread, while next() is called by another; false: one stream at a time, used up
+  /// and destroyed before the next one is asked for.
+  bool concurrent_streams = false;
 };
 
 /// What the source can tell when it is done. Keys are stable names such as "start_lsn", "timeline".
@@ -46,7 +49,7 @@ using SourceReceipt = std::map<std::string, std::string>;
 
 /// Gives streams. Life: begin, next until it gives null, finish; destruction without finish abandons the backup
 /// and leaves nothing behind at the server.
-/// Thread-safety: one thread at a time; a stream is used up and destroyed before the next one is asked for.
+/// Thread-safety: one thread at a time; streams as SourceInfo::concurrent_streams says.
 class DRKIT_API Source {
  public:
   virtual ~Source() = default;

@@ -27,6 +27,7 @@ class TempFile {
   Result<void> rename_to(int directory, const std::string& name, bool replace);
 
  private:
+  Result<std::size_t> fill_directly(const Context& ctx, ByteView bytes);
   TempFile(int directory, std::string name, base::UniqueFd fd)
       : directory_(directory), name_(std::move(name)), fd_(std::move(fd)) {}
 

@@ -14,9 +14,10 @@ namespace {
 
 class FilesystemSource final : public Source {
  public:
-  FilesystemSource(std::string root, FilesystemOptions options) : root_(std::move(root)), walk_(std::move(options)) {}
+  FilesystemSource(std::string root, FilesystemOptions options, base::GlobList excludes)
+      : root_(std::move(root)), walk_(std::move(options), std::move(excludes)) {}
 
-  SourceInfo info() const override { return {"filesystem", "file://" + root_, true, true}; }
+  SourceInfo info() const override { return {"filesystem", "file://" + root_, true, true, true}; }
 
   Result<void> begin(const Context& ctx) override {
     DRKIT_TRY(ctx.check_cancelled());
@@ -56,8 +57,9 @@ Result<std::unique_ptr<Source>> make_filesystem_source(std::string root, Filesys
   const auto absolute = std::filesystem::absolute(root, failed);
   if (!failed) root = absolute.string();
   while (root.size() > 1 && (root.ends_with('/') || root.ends_with("/."))) root.pop_back();
-  return std::unique_ptr<Source>(
-      std::make_unique<systems::filesystem::FilesystemSource>(std::move(root), std::move(options)));
+  DRKIT_ASSIGN(base::GlobList excludes, base::GlobList::parse(options.excludes));
+  return std::unique_ptr<Source>(std::make_unique<systems::filesystem::FilesystemSource>(
+      std::move(root), std::move(options), std::move(excludes)));
 }
 
 }  // namespace drkit

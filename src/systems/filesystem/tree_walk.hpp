@@ -9,8 +9,8 @@
 
 #include <drkit/sources.hpp>
 
+#include "base/glob.hpp"
 #include "systems/filesystem/directory_names.hpp"
-#include "systems/filesystem/exclude.hpp"
 #include "systems/filesystem/file_stream.hpp"
 #include "systems/filesystem/hard_links.hpp"
 #include "systems/filesystem/owner_names.hpp"
@@ -21,8 +21,8 @@ namespace drkit::systems::filesystem {
 /// Gives the entries of a tree in path order.
 class TreeWalk {
  public:
-  explicit TreeWalk(FilesystemOptions options)
-      : options_(std::move(options)), excludes_(options_.excludes), links_(std::make_shared<HardLinks>()) {}
+  TreeWalk(FilesystemOptions options, base::GlobList excludes)
+      : options_(std::move(options)), excludes_(std::move(excludes)), links_(std::make_shared<HardLinks>()) {}
 
   /// The root is a directory.
   Result<void> open_root(const std::string& root);
@@ -55,7 +55,7 @@ class TreeWalk {
   void keep_cache_tag_only(Level& level);
 
   FilesystemOptions options_;
-  ExcludeList excludes_;
+  base::GlobList excludes_;
   OwnerNames names_;
   XattrReader xattrs_;
   std::shared_ptr<HardLinks> links_;

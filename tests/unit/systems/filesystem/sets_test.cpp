@@ -1,33 +1,9 @@
 #include <doctest/doctest.h>
 
 #include "systems/filesystem/byte_ranges.hpp"
-#include "systems/filesystem/exclude.hpp"
 #include "systems/filesystem/path_set.hpp"
 
 using namespace drkit::systems::filesystem;
-
-TEST_CASE("globs match as their syntax says") {
-  CHECK(glob_matches("*.c", "a.c"));
-  CHECK_FALSE(glob_matches("*.c", "d/a.c"));
-  CHECK(glob_matches("**.c", "d/a.c"));
-  CHECK(glob_matches("**/a.c", "a.c"));
-  CHECK(glob_matches("**/a.c", "x/y/a.c"));
-  CHECK_FALSE(glob_matches("**/a.c", "xa.c"));
-  CHECK(glob_matches("x/**/z", "x/z"));
-  CHECK(glob_matches("x/**/z", "x/1/2/z"));
-  CHECK_FALSE(glob_matches("x/*/z", "x/1/2/z"));
-  CHECK(glob_matches("[a-c]?[!x]", "bqz"));
-  CHECK_FALSE(glob_matches("[a-c]?[!x]", "bqx"));
-  CHECK(glob_matches("[]]", "]"));
-  CHECK(glob_matches("[", "["));
-  CHECK(glob_matches("\\*", "*"));
-  CHECK_FALSE(glob_matches("\\*", "a"));
-  CHECK(glob_matches("", ""));
-  CHECK_FALSE(glob_matches("", "a"));
-  CHECK(glob_matches("\xff*", "\xff\xfe"));
-  const std::string many(2000, 'a');
-  CHECK_FALSE(glob_matches("*a*a*a*a*a*a*b", many));
-}
 
 TEST_CASE("byte ranges melt and show their gaps") {
   ByteRanges ranges;

@@ -1,0 +1,27 @@
+#include <drkit/registry.hpp>
+
+#include "handles.hpp"
+
+using namespace drkit::capi;
+
+extern "C" {
+
+drk_status drk_storage_open(const drk_context* ctx, const char* address, const drk_storage_options* options,
+                            drk_storage** out, drk_error** err) {
+  return guard_call(ctx, out, err, [&](const drkit::Context& context) -> drkit::Result<void> {
+    DRKIT_TRY(require(address, "address"));
+    DRKIT_ASSIGN(const auto given, copy_options(options, drk_storage_options(DRK_STORAGE_OPTIONS_INIT)));
+    drkit::StorageOptions chosen;
+    chosen.create = given.create != 0;
+    chosen.upload_bytes_per_second = given.upload_bytes_per_second;
+    chosen.download_bytes_per_second = given.download_bytes_per_second;
+    chosen.attempts = given.attempts;
+    DRKIT_ASSIGN(auto storage, drkit::open_storage(context, address, chosen));
+    *out = new drk_storage{std::move(storage)};
+    return {};
+  });
+}
+
+void drk_storage_free(drk_storage* storage) { delete storage; }
+
+}  // extern "C"

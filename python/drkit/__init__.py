@@ -1,0 +1,95 @@
+"""Backup and disaster recovery that can be embedded.
+
+>>> import drkit
+>>> repo = drkit.Repository.create("mem:", password="correct horse", password_cost=(1, 8192))
+>>> repo.snapshots()
+[]
+"""
+
+from . import testing
+from ._core import (
+    BackupStats,
+    Entry,
+    Finding,
+    KeySlot,
+    Problem,
+    ProgressEvent,
+    Report,
+    RestoreResult,
+    RestoreStats,
+    Snapshot,
+    __version__,
+)
+from ._core import (
+    AlreadyExistsError,
+    BadKeyError,
+    CallbackFailedError,
+    CancelledError,
+    CorruptError,
+    InternalError,
+    InvalidArgumentError,
+    IoError,
+    NoSpaceError,
+    NotFoundError,
+    OutOfMemoryError,
+    PermissionDeniedError,
+    PreconditionFailedError,
+    RateLimitedError,
+    TimeoutError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnsupportedError,
+    VersionUnsupportedError,
+)
+from ._error import Error, PartialWarning
+from ._keys import KeyFile
+from ._repository import Repository, check_objects
+from ._restore import RestorePlan
+from ._spi import Check, ObjectInfo, Source, Storage, StorageInfo
+from ._storage import open_storage
+
+__all__ = [
+    "AlreadyExistsError",
+    "BackupStats",
+    "BadKeyError",
+    "CallbackFailedError",
+    "CancelledError",
+    "Check",
+    "CorruptError",
+    "Entry",
+    "Error",
+    "Finding",
+    "InternalError",
+    "InvalidArgumentError",
+    "IoError",
+    "KeyFile",
+    "KeySlot",
+    "NoSpaceError",
+    "NotFoundError",
+    "ObjectInfo",
+    "OutOfMemoryError",
+    "PartialWarning",
+    "PermissionDeniedError",
+    "PreconditionFailedError",
+    "Problem",
+    "ProgressEvent",
+    "RateLimitedError",
+    "Report",
+    "Repository",
+    "RestorePlan",
+    "RestoreResult",
+    "RestoreStats",
+    "Snapshot",
+    "Source",
+    "Storage",
+    "StorageInfo",
+    "TimeoutError",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "UnsupportedError",
+    "VersionUnsupportedError",
+    "__version__",
+    "check_objects",
+    "open_storage",
+    "testing",
+]

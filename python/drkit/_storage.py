@@ -1,0 +1,67 @@
+"""Storages that the library has, with the face that storages written in Python have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Optional, Union
+
+from . import _core
+from ._spi import ObjectInfo, Storage, StorageInfo
+
+
+class BuiltinStorage(Storage):
+    """A storage of the library's own; made by open_storage."""
+
+    def __init__(self, handle: _core.StorageHandle) -> None:
+        self._handle = handle
+
+    def info(self) -> StorageInfo:
+        """Scheme, name without secrets, abilities."""
+        return StorageInfo(*self._handle.info())
+
+    def stat(self, key: str) -> ObjectInfo:
+        """Errors: NotFoundError."""
+        return ObjectInfo(*self._handle.stat(key))
+
+    def get(self, key: str, offset: int = 0, length: Optional[int] = None) -> bytes:
+        """The bytes of the range, clipped to the object's end."""
+        return self._handle.get(key, offset, length)
+
+    def put(self, key: str, data: bytes, *, if_absent: bool = False) -> None:
+        """Stores durably, whole or not at all."""
+        self._handle.put(key, data, if_absent)
+
+    def remove(self, key: str) -> None:
+        """Absent is success."""
+        self._handle.remove(key)
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Every object whose key starts with prefix, in no promised order."""
+        return (ObjectInfo(*one) for one in self._handle.list(prefix))
+
+    def __repr__(self) -> str:
+        return f"<Storage {self.info().name}>"
+
+
+def open_storage(
+    address: Union[str, os.PathLike[str]],
+    *,
+    create: bool = False,
+    upload_limit: int = 0,
+    download_limit: int = 0,
+    attempts: int = 5,
+) -> Storage:
+    """Opens `file:///dir`, a bare path, or `mem:`.
+
+    Units: the limits are bytes per second, 0 for none; attempts counts tries of retryable failures.
+    Errors: InvalidArgumentError, UnsupportedError (scheme), NotFoundError.
+    """
+    return BuiltinStorage(_core.open_storage(os.fspath(address), create, upload_limit, download_limit, attempts))
+
+
+def handle_of(storage: Union[str, os.PathLike[str], Storage], *, create: bool) -> _core.StorageHandle:
+    """The library's handle for what users may give as a storage."""
+    if isinstance(storage, Storage):
+        return storage._handle if isinstance(storage, BuiltinStorage) else _core.wrap_storage(storage)
+    return _core.open_storage(os.fspath(storage), create, 0, 0, 5)

@@ -1,0 +1,16 @@
+// The open repository behind drkit.Repository.
+#pragma once
+
+#include <drkit/repository.hpp>
+
+#include "errors.hpp"
+
+namespace drkit::python {
+
+struct RepositoryHandle {
+  Repository repository;
+};
+
+void bind_repository(py::module_& module);
+
+}  // namespace drkit::python

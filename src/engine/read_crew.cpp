@@ -1,0 +1,127 @@
+#include "engine/read_crew.hpp"
+
+#include <thread>
+#include <vector>
+
+namespace drkit::engine {
+namespace {
+
+/// Results that wait for an earlier, larger file: bounds their memory.
+constexpr std::size_t kMaxAhead = 2048;
+constexpr std::size_t kMaxExtentsAhead = 100'000;
+
+bool has_content(const Entry& entry) { return entry.type == EntryType::regular || entry.type == EntryType::stream; }
+
+Error name_entry(Error error, const std::string& path) {
+  for (const auto& item : error.context()) {
+    if (item.first == "path") return error;
+  }
+  return std::move(error).with("path", path);
+}
+
+}  // namespace
+
+Result<void> ReadCrew::run(unsigned threads, const Deliver& deliver) {
+  std::vector<std::thread> helpers;
+  for (unsigned i = 1; i < threads; ++i) helpers.emplace_back([&] { loop(deliver); });
+  loop(deliver);
+  for (std::thread& helper : helpers) helper.join();
+  if (failure_) return std::move(*failure_);
+  return {};
+}
+
+void ReadCrew::loop(const Deliver& deliver) {
+  FileReader reader(chunker_key_, chunks_, manifest_);
+  while (true) {
+    auto taken = take();
+    if (!taken) return fail(std::move(taken).error());
+    if (!*taken) return;
+    auto done = (*taken)->to_read ? read(reader, **taken) : Result<void>();
+    if (done) done = hand_over(std::move(**taken), deliver);
+    if (!done) return fail(std::move(done).error());
+  }
+}
+
+Result<std::optional<ReadCrew::Taken>> ReadCrew::take() {
+  {
+    std::unique_lock lock(delivery_mutex_);
+    delivered_changed_.wait(lock, [&] { return failure_ || (waiting_.size() < kMaxAhead && waiting_extents_ < kMaxExtentsAhead); });
+    if (failure_) return std::optional<Taken>();
+  }
+  const std::lock_guard lock(source_mutex_);
+  DRKIT_TRY(ctx_.check_cancelled());
+  if (ended_) return std::optional<Taken>();
+  Taken taken;
+  DRKIT_ASSIGN(taken.stream, source_.next(ctx_));
+  if (!taken.stream) {
+    ended_ = true;
+    return std::optional<Taken>();
+  }
+  taken.number = taken_++;
+  Entry& entry = taken.result.record.entry;
+  entry = taken.stream->entry();
+  if (!format::clean_path(entry.path)) {
+    return Error(ErrorCode::internal, "source names an entry outside its tree").with("path", entry.path);
+  }
+  taken.to_read = has_content(entry) && !entry.problem;
+  DRKIT_TRY(compare_with_parent(taken));
+  return std::optional(std::move(taken));
+}
+
+Result<void> ReadCrew::compare_with_parent(Taken& taken) {
+  if (parent_ == nullptr || !taken.to_read) return {};
+  format::Record& record = taken.result.record;
+  DRKIT_ASSIGN(std::optional<format::Record> old, parent_->find_unchanged(ctx_, record.entry, chunks_));
+  if (!old) return {};
+  record.content = std::move(old->content);
+  record.entry.sha256 = old->entry.sha256;
+  taken.result.unchanged = true;
+  taken.to_read = false;
+  return {};
+}
+
+Result<void> ReadCrew::read(FileReader& reader, Taken& taken) {
+  Entry& entry = taken.result.record.entry;
+  bool source_failed = false;
+  const auto progress = [&](std::uint64_t bytes) { meter_.advance(entry.path, bytes, chunks_.bytes_stored()); };
+  auto result = reader.read(ctx_, *taken.stream, progress, source_failed);
+  if (!result) {
+    const bool partial = source_failed && info_.entry_errors_are_partial && result.error().code() != ErrorCode::cancelled;
+    if (!partial) return name_entry(std::move(result).error(), entry.path);
+    entry.problem = Problem{entry.path, result.error().code(), result.error().message()};
+    return {};
+  }
+  taken.result.read = std::move(*result);
+  taken.result.record.content = std::move(taken.result.read.content);
+  entry.sha256 = taken.result.read.sha256;
+  entry.size_bytes = taken.result.read.size_bytes;
+  return {};
+}
+
+Result<void> ReadCrew::hand_over(Taken&& taken, const Deliver& deliver) {
+  taken.stream.reset();
+  const std::lock_guard lock(delivery_mutex_);
+  waiting_extents_ += taken.result.record.content.extents.size();
+  waiting_.emplace(taken.number, std::move(taken.result));
+  while (!waiting_.empty() && waiting_.begin()->first == delivered_ && !failure_) {
+    EntryResult result = std::move(waiting_.begin()->second);
+    waiting_.erase(waiting_.begin());
+    waiting_extents_ -= result.record.content.extents.size();
+    ++delivered_;
+    DRKIT_TRY(deliver(std::move(result)));
+  }
+  delivered_changed_.notify_all();
+  return {};
+}
+
+void ReadCrew::fail(Error error) {
+  {
+    const std::lock_guard lock(delivery_mutex_);
+    if (!failure_) failure_ = std::move(error);
+  }
+  delivered_changed_.notify_all();
+  const std::lock_guard lock(source_mutex_);
+  ended_ = true;
+}
+
+}  // namespace drkit::engine

@@ -1,0 +1,96 @@
+#include <doctest/doctest.h>
+
+#include <drkit/registry.hpp>
+#include <drkit/snapshot.hpp>
+
+#include <filesystem>
+#include <string>
+
+#include "registry/path_address.hpp"
+
+using namespace drkit;
+
+namespace {
+
+ErrorCode storage_error(std::string_view address) {
+  const Result<StoragePtr> storage = open_storage(Context(), address);
+  return storage ? ErrorCode::ok : storage.error().code();
+}
+
+ErrorCode source_error(std::string_view address, const SourceOptions& options = {}) {
+  const auto source = open_source(Context(), address, options);
+  return source ? ErrorCode::ok : source.error().code();
+}
+
+ErrorCode target_error(std::string_view address, const Snapshot& snapshot, const TargetOptions& options = {}) {
+  const auto target = open_target(Context(), address, snapshot, options);
+  return target ? ErrorCode::ok : target.error().code();
+}
+
+}  // namespace
+
+TEST_CASE("a directory is a bare path or a file address without a host") {
+  CHECK(*registry::directory_of("/srv/backup") == "/srv/backup");
+  CHECK(*registry::directory_of("file:///srv/back%20up") == "/srv/back up");
+  CHECK(*registry::directory_of("./a%20b") == "./a%20b");
+  for (const char* bad : {"", "file://elsewhere/dir", "file:///dir?create=yes", "file:///a%zz"}) {
+    REQUIRE_FALSE(registry::directory_of(bad).ok());
+    CHECK(registry::directory_of(bad).error().code() == ErrorCode::invalid_argument);
+  }
+}
+
+TEST_CASE("storages open by address; what nobody knows is unsupported and named") {
+  CHECK(storage_error("mem:") == ErrorCode::ok);
+  CHECK(storage_error("mem:x") == ErrorCode::invalid_argument);
+  CHECK(storage_error("/nowhere/at/all") == ErrorCode::not_found);
+  CHECK(storage_error("gopher://old") == ErrorCode::unsupported);
+  CHECK(open_storage(Context(), "gopher://old").error().to_string().find("gopher") != std::string::npos);
+}
+
+TEST_CASE("throttle and retry wrap a storage without changing what it is") {
+  StorageOptions options;
+  options.upload_bytes_per_second = 1 << 20;
+  options.attempts = 3;
+  const Result<StoragePtr> storage = open_storage(Context(), "mem:", options);
+  REQUIRE(storage.ok());
+  CHECK((*storage)->info().scheme == "mem");
+  CHECK((*storage)->put(Context(), "a/b", as_bytes("bytes"), {}).ok());
+  CHECK(as_text(*(*storage)->get(Context(), "a/b", {})) == "bytes");
+}
+
+TEST_CASE("sources open by address and look at their options") {
+  const std::string directory = std::filesystem::temp_directory_path().string();
+  CHECK(source_error(directory) == ErrorCode::ok);
+  CHECK(source_error("file://" + directory) == ErrorCode::ok);
+  CHECK(source_error("exec:true") == ErrorCode::ok);
+  CHECK(source_error("exec:") == ErrorCode::invalid_argument);
+  CHECK(source_error("postgres:host=/nowhere") == ErrorCode::ok);
+  CHECK(source_error("postgresql://user@localhost:5432/db") == ErrorCode::ok);
+  CHECK(source_error("gopher://old") == ErrorCode::unsupported);
+  SourceOptions options;
+  options.mode = "sideways";
+  CHECK(source_error("postgres:host=/nowhere", options) == ErrorCode::invalid_argument);
+  options = {};
+  options.what = "dump";
+  CHECK(source_error("postgres:host=/nowhere", options) == ErrorCode::unsupported);
+  options = {};
+  options.max_rate_kib = 1ULL << 40U;
+  CHECK(source_error("postgres:host=/nowhere", options) == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("targets follow the address and the snapshot's system") {
+  Snapshot files;
+  files.source_kind = "filesystem";
+  Snapshot postgres;
+  postgres.source_kind = "postgres";
+  CHECK(target_error("/tmp/new", files) == ErrorCode::ok);
+  CHECK(target_error("/tmp/new", postgres) == ErrorCode::ok);
+  CHECK(target_error("-", files) == ErrorCode::ok);
+  CHECK(target_error("exec:cat", files) == ErrorCode::ok);
+  CHECK(target_error("exec:", files) == ErrorCode::invalid_argument);
+  CHECK(target_error("s3://bucket", files) == ErrorCode::unsupported);
+  TargetOptions options;
+  options.all_tablespaces_under = "/tmp/spaces";
+  CHECK(target_error("/tmp/new", postgres, options) == ErrorCode::ok);
+  CHECK(target_error("/tmp/new", files, options) == ErrorCode::invalid_argument);
+}
