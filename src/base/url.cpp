@@ -139,7 +139,8 @@ std::size_t value_end(const std::string& text, std::size_t start) {
       if (text[i] == '\\')
         ++i;
       else if (text[i] == '\'')
-        return i + 1;
+        // In a query the quote is part of the value, which then goes on.
+        return std::min(text.find_first_of("& \t\n", i + 1), text.size());
     }
     return text.size();
   }

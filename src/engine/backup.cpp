@@ -47,7 +47,7 @@ class BackupRun {
       done = commit();
     }
     // Nothing is put any more once the lease is gone.
-    reader_.reset();
+    parent_.reset();
     manifest_.reset();
     chunks_.reset();
     // A lease that stays behind costs nothing but a later prune's patience.

@@ -10,12 +10,16 @@ namespace drkit::format {
 std::uint64_t max_object_bytes(Kind kind) {
   constexpr std::uint64_t kMiB = 1ULL << 20;
   switch (kind) {
-    case Kind::index: return 64 * kMiB;
-    case Kind::snapshot: return 32 * kMiB;
+    case Kind::index:
+      return 64 * kMiB;
+    case Kind::snapshot:
+      return 32 * kMiB;
     case Kind::key_slot:
     case Kind::proof:
-    case Kind::checkpoint: return kMiB;
-    default: return kMiB / 16;
+    case Kind::checkpoint:
+      return kMiB;
+    default:
+      return kMiB / 16;
   }
 }
 

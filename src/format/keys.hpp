@@ -24,12 +24,12 @@ struct DataKey {
 /// What a slot opens: the secrets of the repository that its role may have.
 struct KeySet {
   KeyRole role = KeyRole::full;
-  Secret id_key;       ///< keys chunk ids
-  Secret chunker_key;  ///< seeds the content-defined chunker
-  Secret index_key;    ///< seals index, pack directories, public parts of snapshots, leases
+  Secret id_key;                   ///< keys chunk ids
+  Secret chunker_key;              ///< seeds the content-defined chunker
+  Secret index_key;                ///< seals index, pack directories, public parts of snapshots, leases
   std::vector<DataKey> data_keys;  ///< oldest first; the last one seals new content keys
   Key signing_public{};            ///< Ed25519; who knows the repository knows it by this key
-  Signature signature{};           ///< by the signing key, of the shared keys: no writer can slip in a data key of its own
+  Signature signature{};  ///< by the signing key, of the shared keys: no writer can slip in a data key of its own
   Secret admin_key;       ///< full role: authenticates key slots
   Secret signing_secret;  ///< full role: the seed of the signing key
 };
@@ -44,7 +44,7 @@ struct SlotHeader {
   KeyRole role = KeyRole::full;
   std::int64_t created_ns = 0;
   std::string label;
-  Key public_key{};               ///< recipients
+  Key public_key{};                  ///< recipients
   std::array<std::byte, 16> salt{};  ///< passwords
   std::uint64_t operations = 0;
   std::uint64_t memory_bytes = 0;

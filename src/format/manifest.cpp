@@ -246,7 +246,8 @@ Result<InnerNode> decode_inner(ByteView node) {
     child.node = in.array<32>();
     child.records = in.varint();
     child.first_path = in.text();
-    const bool ascending = inner.children.empty() || entry_path_less(inner.children.back().first_path, child.first_path);
+    const bool ascending =
+        inner.children.empty() || entry_path_less(inner.children.back().first_path, child.first_path);
     if (!ascending || child.records == 0 || !clean_path(child.first_path)) in.fail();
     inner.children.push_back(std::move(child));
   }

@@ -151,7 +151,8 @@ Result<IndexSegment> decode_index(ByteView plain) {
     pack.content_key.generation = in.u32();
     pack.content_key.sealed = in.array<kSealedKeyBytes>();
     constexpr std::uint64_t kRest = kPackHeaderBytes + kSealBytes + kPackTrailerBytes;
-    const std::uint64_t frames_bytes = in.varint_upto(pack.size_bytes - std::min(pack.size_bytes, kRest));
+    if (pack.size_bytes < kRest) return corrupt("index", "lists a pack that is too small");
+    const std::uint64_t frames_bytes = in.varint_upto(pack.size_bytes - kRest);
     DRKIT_ASSIGN(pack.directory, decode_directory(in, frames_bytes));
     segment.packs.push_back(std::move(pack));
   }

@@ -48,7 +48,8 @@ struct FrameEntry {
   std::uint32_t plain_bytes = 0;
   std::vector<ChunkSlot> chunks;
 };
-using PackDirectory = std::vector<FrameEntry>;  ///< in the order of the frames in the pack, the first at kPackHeaderBytes
+using PackDirectory =
+    std::vector<FrameEntry>;  ///< in the order of the frames in the pack, the first at kPackHeaderBytes
 
 void encode_directory(base::ByteWriter& out, const PackDirectory& directory);
 /// Errors (corrupt): sizes that do not add up, or frames beyond `frames_bytes`.

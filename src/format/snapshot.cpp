@@ -57,14 +57,19 @@ void read(const Json& json, const char* key, std::map<std::string, std::string>&
 
 struct StatField {
   const char* name;
-  std::uint64_t BackupStats::* member;
+  std::uint64_t BackupStats::*member;
 };
 constexpr StatField kStatFields[] = {
-    {"entries", &BackupStats::entries},           {"files", &BackupStats::files},
-    {"files_unchanged", &BackupStats::files_unchanged}, {"bytes", &BackupStats::bytes},
-    {"bytes_read", &BackupStats::bytes_read},     {"bytes_new", &BackupStats::bytes_new},
-    {"bytes_stored", &BackupStats::bytes_stored}, {"chunks", &BackupStats::chunks},
-    {"chunks_new", &BackupStats::chunks_new},     {"problems", &BackupStats::problems},
+    {"entries", &BackupStats::entries},
+    {"files", &BackupStats::files},
+    {"files_unchanged", &BackupStats::files_unchanged},
+    {"bytes", &BackupStats::bytes},
+    {"bytes_read", &BackupStats::bytes_read},
+    {"bytes_new", &BackupStats::bytes_new},
+    {"bytes_stored", &BackupStats::bytes_stored},
+    {"chunks", &BackupStats::chunks},
+    {"chunks_new", &BackupStats::chunks_new},
+    {"problems", &BackupStats::problems},
 };
 
 Json stats_to_json(const BackupStats& stats) {

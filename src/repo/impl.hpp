@@ -55,8 +55,8 @@ Result<Bytes> get_bounded(const Context& ctx, Storage& storage, std::string_view
 /// Gets an object whole and unwraps its envelope; every error names the key.
 Result<Bytes> get_object(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind);
 /// Wraps and puts. Errors: already_exists when if_absent.
-Result<void> put_object(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind,
-                        ByteView payload, bool if_absent = true);
+Result<void> put_object(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind, ByteView payload,
+                        bool if_absent = true);
 
 /// Seals with the index key, bound to kind, repository and identity.
 Result<Bytes> seal_shared(const Repository::Impl& impl, format::Kind kind, ByteView identity, ByteView plain);

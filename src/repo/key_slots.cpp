@@ -54,8 +54,12 @@ Result<std::vector<StoredSlot>> load_slots(const Context& ctx, Storage& storage,
 
 KeySlot describe(const StoredSlot& stored) {
   const format::SlotHeader& header = stored.slot.header;
-  return {base::to_hex(stored.id), header.is_password, header.role, header.label,
-          header.is_password ? "" : print_public_key(header.public_key), header.created_ns};
+  return {base::to_hex(stored.id),
+          header.is_password,
+          header.role,
+          header.label,
+          header.is_password ? "" : print_public_key(header.public_key),
+          header.created_ns};
 }
 
 Result<KeySlot> put_slot(const Context& ctx, Storage& storage, const format::ObjectId& id, format::Slot slot) {
@@ -125,8 +129,8 @@ Result<KeySlot> put_recipient_slot(const Context& ctx, Repository::Impl& impl, s
   DRKIT_TRY(require_full(impl));
   DRKIT_ASSIGN(const crypto::PublicKey public_key, parse_public_key(recipient));
   const format::ObjectId id = new_id();
-  DRKIT_ASSIGN(format::Slot slot, seal_recipient_slot(impl.keys, impl.id, id, public_key,
-                                                      {role, std::move(label), ctx.clock->wall_ns()}));
+  DRKIT_ASSIGN(format::Slot slot,
+               seal_recipient_slot(impl.keys, impl.id, id, public_key, {role, std::move(label), ctx.clock->wall_ns()}));
   return put_slot(ctx, *impl.storage, id, std::move(slot));
 }
 
@@ -216,7 +220,8 @@ Result<void> Repository::remove_key(const Context& ctx, const std::string& slot_
   if (found == slots.end()) return Error(ErrorCode::not_found, "no such key slot").with("slot", slot_id);
   const std::shared_lock lock(impl_->rotation_mutex);
   if (slot_id == impl_->slot_id) {
-    return Error(ErrorCode::precondition_failed, "the repository was opened with this key: open it with another to remove it");
+    return Error(ErrorCode::precondition_failed,
+                 "the repository was opened with this key: open it with another to remove it");
   }
   const auto full = std::count_if(slots.begin(), slots.end(), [](const KeySlot& s) { return s.role == KeyRole::full; });
   if (found->role == KeyRole::full && full == 1) {

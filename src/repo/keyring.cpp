@@ -73,7 +73,8 @@ Result<format::Slot> finish_slot(const format::KeySet& keys, const format::Repos
   DRKIT_TRY(sign_keys(owned, repository));
   const Secret plain = format::encode_key_set(owned, slot.header.role);
   const Bytes associated = slot_associated_data(slot, repository, id);
-  DRKIT_ASSIGN(Bytes sealed, crypto::seal_bytes(wrapping_key.view(), associated, plain.view(), crypto::system_random()));
+  DRKIT_ASSIGN(Bytes sealed,
+               crypto::seal_bytes(wrapping_key.view(), associated, plain.view(), crypto::system_random()));
   slot.sealed_key_set.insert(slot.sealed_key_set.end(), sealed.begin(), sealed.end());
   slot.tag = keyed_tag(keys.admin_key, tagged_bytes(slot, repository, id));
   return slot;

@@ -86,11 +86,9 @@ Result<void> ManifestReader::seek(const Context& ctx, const std::string& path) {
   if (!held_ && !leaf_) {
     for (std::size_t depth = 0; depth < path_.size(); ++depth) {
       auto& [node, next] = path_[depth];
-      const auto after = std::upper_bound(node.children.begin() + static_cast<std::ptrdiff_t>(next),
-                                          node.children.end(), path,
-                                          [](const std::string& p, const format::NodeRef& c) {
-                                            return entry_path_less(p, c.first_path);
-                                          });
+      const auto after = std::upper_bound(
+          node.children.begin() + static_cast<std::ptrdiff_t>(next), node.children.end(), path,
+          [](const std::string& p, const format::NodeRef& c) { return entry_path_less(p, c.first_path); });
       const auto index = static_cast<std::size_t>(after - node.children.begin());
       next = std::max(next, index > 0 ? index - 1 : 0);
       if (depth + 1 == path_.size() && next < node.children.size() && node.level > 1) {

@@ -16,7 +16,8 @@ namespace drkit::repo {
 /// Thread-safety: one thread.
 class ManifestReader {
  public:
-  ManifestReader(std::shared_ptr<ChunkReader> chunks, const ManifestRoot& root) : chunks_(std::move(chunks)), root_(root) {}
+  ManifestReader(std::shared_ptr<ChunkReader> chunks, const ManifestRoot& root)
+      : chunks_(std::move(chunks)), root_(root) {}
 
   /// The next record, or nothing at the end. Errors: corrupt (also records out of order).
   Result<std::optional<format::Record>> next(const Context& ctx);

@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 #include <sstream>
 
 #include "base/hex.hpp"
 #include "base/posix_file.hpp"
 #include "crypto/random.hpp"
+#include "crypto/sha256.hpp"
 
 namespace drkit::repo {
 namespace {
@@ -21,18 +23,37 @@ std::string print(const std::vector<format::Predecessor>& heads) {
   return text;
 }
 
+/// Nothing when there is no such file. Errors: io.
+Result<std::optional<std::string>> read_text(const std::string& path) {
+  auto file = base::open_file(path, O_RDONLY);
+  if (!file && file.error().code() == ErrorCode::not_found) return std::optional<std::string>();
+  if (!file) return std::move(file).error();
+  Bytes bytes(std::size_t{1} << 20);
+  DRKIT_ASSIGN(const std::size_t size, base::read_full(file->get(), bytes, path));
+  return std::optional(std::string(as_text(ByteView(bytes).first(size))));
+}
+
 // Threads and processes store at the same time: each through a file of its own.
-Result<void> replace_heads(const Repository::Impl& impl, const std::vector<format::Predecessor>& heads) {
+Result<void> write_text(const std::string& path, std::string_view text) {
   std::array<std::byte, 8> unique{};
   crypto::system_random().fill(unique);
-  const std::string temporary = heads_path(impl) + "." + base::to_hex(unique);
+  const std::string temporary = path + "." + base::to_hex(unique);
   DRKIT_ASSIGN(base::UniqueFd file, base::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600));
-  auto written = base::write_full(file.get(), as_bytes(print(heads)), temporary);
+  auto written = base::write_full(file.get(), as_bytes(text), temporary);
   if (written) written = base::fsync_file(file.get(), temporary);
   if (written) written = file.close(temporary);
-  if (written) written = base::rename_replace(AT_FDCWD, temporary, AT_FDCWD, heads_path(impl));
+  if (written) written = base::rename_replace(AT_FDCWD, temporary, AT_FDCWD, path);
   if (!written) ::unlink(temporary.c_str());
   return written;
+}
+
+Result<void> check_file(const std::string& path, const std::string& expected, bool created) {
+  DRKIT_ASSIGN(const std::optional<std::string> known, read_text(path));
+  if (known == expected) return {};
+  if (!known || created) return write_text(path, expected);
+  return Error(ErrorCode::corrupt,
+               "another repository is here than the one that this machine knows; if that was meant, remove the file")
+      .with("file", path);
 }
 
 }  // namespace
@@ -40,12 +61,8 @@ Result<void> replace_heads(const Repository::Impl& impl, const std::vector<forma
 Result<std::vector<format::Predecessor>> load_heads(const Repository::Impl& impl) {
   std::vector<format::Predecessor> heads;
   if (impl.cache_directory.empty()) return heads;
-  auto file = base::open_file(heads_path(impl), O_RDONLY);
-  if (!file && file.error().code() == ErrorCode::not_found) return heads;
-  if (!file) return std::move(file).error();
-  Bytes bytes(std::size_t{1} << 20);
-  DRKIT_ASSIGN(const std::size_t size, base::read_full(file->get(), bytes, heads_path(impl)));
-  std::istringstream lines(std::string(as_text(ByteView(bytes).first(size))));
+  DRKIT_ASSIGN(const std::optional<std::string> text, read_text(heads_path(impl)));
+  std::istringstream lines(text.value_or(""));
   std::string id, digest;
   while (lines >> id >> digest) {
     if (const auto value = base::array_from_hex<32>(digest)) heads.push_back({id, *value});
@@ -57,8 +74,21 @@ void store_heads(const Context& ctx, const Repository::Impl& impl, const std::ve
   if (impl.cache_directory.empty()) return;
   const auto before = load_heads(impl);
   if (before && *before == heads) return;
-  const auto stored = replace_heads(impl, heads);
+  const auto stored = write_text(heads_path(impl), print(heads));
   if (!stored) ctx.write_log(LogLevel::warning, "newest snapshots not remembered: " + stored.error().to_string());
+}
+
+Result<void> check_known(const Repository::Impl& impl, const std::string& cache_root, bool created) {
+  if (cache_root.empty()) return {};
+  const std::string key = base::to_hex(impl.keys.signing_public);
+  DRKIT_TRY(check_file(impl.cache_directory + "/signing_key", key + "\n", created));
+  const StorageInfo storage = impl.storage->info();
+  // Names without a scheme ("mem:", plug-ins' words) need not be addresses of one place.
+  if (storage.name.find("://") == std::string::npos) return {};
+  const std::string places = cache_root + "/places";
+  DRKIT_TRY(base::make_directories(places));
+  const std::string place = base::to_hex(crypto::sha256(as_bytes(storage.name))).substr(0, 32);
+  return check_file(places + "/" + place, base::to_hex(impl.id) + " " + key + "\n" + storage.name + "\n", created);
 }
 
 }  // namespace drkit::repo

@@ -34,8 +34,8 @@ Result<Bytes> get_object(const Context& ctx, Storage& storage, std::string_view 
   return Bytes(payload->begin(), payload->end());
 }
 
-Result<void> put_object(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind,
-                        ByteView payload, bool if_absent) {
+Result<void> put_object(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind, ByteView payload,
+                        bool if_absent) {
   return storage.put(ctx, key, format::wrap_envelope(kind, payload), {.if_absent = if_absent});
 }
 

@@ -10,6 +10,7 @@
 #include "repo/key_slots.hpp"
 #include "repo/keyring.hpp"
 #include "repo/layout.hpp"
+#include "repo/memory_of_heads.hpp"
 #include "repo/snapshots.hpp"
 
 namespace drkit {
@@ -17,7 +18,8 @@ namespace {
 
 Result<void> require_empty(const Context& ctx, Storage& storage) {
   const auto config = storage.stat(ctx, repo::kConfigKey);
-  if (config) return Error(ErrorCode::already_exists, "a repository is here already").with("storage", storage.info().name);
+  if (config)
+    return Error(ErrorCode::already_exists, "a repository is here already").with("storage", storage.info().name);
   if (config.error().code() != ErrorCode::not_found) return config.error();
   std::string other;
   DRKIT_TRY(storage.list(ctx, "", [&](const ObjectInfo& info) {
@@ -58,10 +60,12 @@ format::Key config_tag(const Repository::Impl& impl, const format::Config& confi
                          format::associated_data(format::Kind::config, impl.id, format::encode_config_body(config)));
 }
 
-Result<Repository> make_handle(std::shared_ptr<Repository::Impl> impl, const format::Config& config) {
+Result<Repository> make_handle(std::shared_ptr<Repository::Impl> impl, const format::Config& config,
+                               const std::string& cache_root, bool created) {
   if (config_tag(*impl, config) != config.tag) {
     return Error(ErrorCode::corrupt, "configuration is forged or damaged").with("key", std::string(repo::kConfigKey));
   }
+  DRKIT_TRY(repo::check_known(*impl, cache_root, created));
   return Repository(std::move(impl));
 }
 
@@ -115,7 +119,7 @@ Result<Repository> Repository::create(const Context& ctx, StoragePtr storage, Cr
     for (const std::string& slot : slots) DRKIT_TRY(impl->storage->remove(ctx, std::string(repo::kSlotPrefix) + slot));
   }
   DRKIT_TRY(put);
-  return make_handle(std::move(impl), config);
+  return make_handle(std::move(impl), config, open_options.cache_directory, true);
 }
 
 Result<Repository> Repository::open(const Context& ctx, StoragePtr storage, OpenOptions options) {
@@ -128,7 +132,7 @@ Result<Repository> Repository::open(const Context& ctx, StoragePtr storage, Open
   DRKIT_ASSIGN(repo::OpenedSlot slot, repo::open_any_slot(ctx, *impl, options.credential));
   impl->keys = std::move(slot.keys);
   impl->slot_id = std::move(slot.id);
-  return make_handle(std::move(impl), config);
+  return make_handle(std::move(impl), config, options.cache_directory, false);
 }
 
 std::string Repository::id() const { return base::to_hex(impl_->id); }

@@ -29,9 +29,9 @@ Bytes private_associated_data(const Repository::Impl& impl, const format::Object
 Result<void> open_private(const Repository::Impl& impl, const format::ObjectId& id,
                           const format::SnapshotObject& object, LoadedSnapshot& loaded) {
   DRKIT_ASSIGN(const Secret key, open_content_key(impl, object.content_key));
-  DRKIT_ASSIGN(const Bytes plain,
-               crypto::open_bytes(key.view(), private_associated_data(impl, id, object.sealed_public),
-                                  object.sealed_private));
+  DRKIT_ASSIGN(
+      const Bytes plain,
+      crypto::open_bytes(key.view(), private_associated_data(impl, id, object.sealed_public), object.sealed_private));
   DRKIT_ASSIGN(format::SnapshotPrivate private_part, format::decode_snapshot_private(plain));
   loaded.manifest = ManifestRoot{private_part.manifest_root, private_part.manifest_level};
   loaded.value.receipt = std::move(private_part.receipt);
@@ -112,8 +112,8 @@ Result<void> check_present(const Context& ctx, Repository::Impl& impl, const His
   return Error(ErrorCode::corrupt, "a snapshot's object was replaced by another").with("key", snapshot_key(expected.id));
 }
 
-/// Ids that were forgotten. The tombstone is what forgets: a snapshot object beside it is a removal that did not finish,
-/// or one that the storage brought back.
+/// Ids that were forgotten. The tombstone is what forgets: a snapshot object beside it is a removal that did not
+/// finish, or one that the storage brought back.
 Result<std::set<std::string>> load_tombstones(const Context& ctx, Repository::Impl& impl) {
   std::set<std::string> forgotten;
   DRKIT_ASSIGN(const std::vector<std::string> tombstones, list_keys(ctx, *impl.storage, kTombstonePrefix));
@@ -208,26 +208,25 @@ Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl
   DRKIT_ASSIGN(const std::vector<LoadedSnapshot> before, load_snapshots(ctx, impl));
   public_part.predecessors = heads_of(before);
   format::SnapshotObject object;
-  DRKIT_ASSIGN(object.sealed_public, seal_shared(impl, format::Kind::snapshot_public, lease.id,
-                                                 format::encode_snapshot_public(public_part)));
+  DRKIT_ASSIGN(object.sealed_public,
+               seal_shared(impl, format::Kind::snapshot_public, lease.id, format::encode_snapshot_public(public_part)));
   object.content_key = content_key.sealed;
   DRKIT_ASSIGN(object.sealed_private,
-               crypto::seal_bytes(content_key.key.view(),
-                                  private_associated_data(impl, lease.id, object.sealed_public),
+               crypto::seal_bytes(content_key.key.view(), private_associated_data(impl, lease.id, object.sealed_public),
                                   format::encode_snapshot_private(private_part), crypto::system_random()));
   const Bytes bytes = format::wrap_envelope(format::Kind::snapshot, format::encode_snapshot(object));
   DRKIT_TRY(ctx.check_cancelled());
   const auto put = impl.storage->put(ctx, object_key(kSnapshotPrefix, lease.id), bytes, {.if_absent = true});
   if (!put && put.error().code() == ErrorCode::already_exists) {
-    return Error(ErrorCode::precondition_failed, "a prune took this backup for dead and forbade it to commit; run it again");
+    return Error(ErrorCode::precondition_failed,
+                 "a prune took this backup for dead and forbade it to commit; run it again");
   }
   DRKIT_TRY(put);
   remember_commit(ctx, impl, public_part.predecessors, {base::to_hex(lease.id), crypto::sha256(bytes)});
   return bytes.size();
 }
 
-Result<std::optional<LoadedSnapshot>> load_snapshot(const Context& ctx, Repository::Impl& impl,
-                                                    const std::string& id) {
+Result<std::optional<LoadedSnapshot>> load_snapshot(const Context& ctx, Repository::Impl& impl, const std::string& id) {
   const std::string key = std::string(kSnapshotPrefix) + id;
   DRKIT_ASSIGN(const Bytes bytes, get_bounded(ctx, *impl.storage, key, format::Kind::snapshot));
   auto loaded = decode_loaded(impl, id, bytes);

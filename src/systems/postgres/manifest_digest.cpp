@@ -25,9 +25,10 @@ Result<void> ManifestDigest::finish() {
   const std::string_view last = std::string_view(tail_).substr(line_break + 1);
   constexpr std::string_view kBefore = "\"Manifest-Checksum\": \"";
   const std::size_t key = last.find(kBefore);
-  if (key == std::string_view::npos) return cut;
-  const std::string_view expected = last.substr(key + kBefore.size(), 64);
-  if (last.substr(key + kBefore.size() + 64) != "\"}\n") return cut;
+  constexpr std::size_t kDigits = 64;
+  if (key == std::string_view::npos || last.size() - key < kBefore.size() + kDigits) return cut;
+  const std::string_view expected = last.substr(key + kBefore.size(), kDigits);
+  if (last.substr(key + kBefore.size() + kDigits) != "\"}\n") return cut;
   hash_.update(as_bytes(tail_).first(line_break + 1));
   const std::string found = to_hex(hash_.finish());
   if (found == expected) return {};

@@ -84,6 +84,7 @@ TEST_CASE("redaction hides secrets and nothing else") {
   CHECK(redact("s3://b?secret=a&region=x") == "s3://b?secret=***&region=x");
   CHECK(redact("postgres:host=h password=hunter2 port=1") == "postgres:host=h password=*** port=1");
   CHECK(redact("postgres:password = 'hun \\'ter2' port=1") == "postgres:password = *** port=1");
+  CHECK(redact("s3://b?token='a'bc&region=x") == "s3://b?token=***&region=x");
   CHECK(redact("/plain/path:x") == "/plain/path:x");
   CHECK(redact("sftp://me@host:22/p") == "sftp://me@host:22/p");
 }

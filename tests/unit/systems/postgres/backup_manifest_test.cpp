@@ -90,6 +90,12 @@ TEST_CASE("a changed manifest is refused before it is read") {
   CHECK_FALSE(visited);
 }
 
+TEST_CASE("a manifest whose checksum is too short is refused") {
+  const auto files = files_of("{\n\"Manifest-Checksum\": \"81cb\"}\n");
+  REQUIRE_FALSE(files.ok());
+  CHECK(files.error().code() == ErrorCode::corrupt);
+}
+
 TEST_CASE("the visitor's error ends the reading and comes back unchanged") {
   const auto facts = read_backup_manifest(
       manifest("1", kFile), [](const ManifestFile&) { return Result<void>(Error(ErrorCode::cancelled, "enough")); });
