@@ -2,13 +2,11 @@
 // -> Storage::put, then index, manifest, snapshot.
 #include <drkit/backup.hpp>
 
-#include <unistd.h>
-
-#include <array>
 #include <chrono>
 #include <unordered_set>
 
 #include "base/hex.hpp"
+#include "base/text_file.hpp"
 #include "engine/parent.hpp"
 #include "engine/progress_meter.hpp"
 #include "engine/read_crew.hpp"
@@ -22,11 +20,6 @@ namespace {
 
 constexpr std::size_t kListedProblems = 1000;
 
-std::string machine_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string("unknown");
-}
-
 bool has_content(const Entry& entry) { return entry.type == EntryType::regular || entry.type == EntryType::stream; }
 
 /// One run of backup().
@@ -38,7 +31,7 @@ class BackupRun {
   Result<Snapshot> run() {
     const std::int64_t began = ctx_.clock->wall_ns();
     const auto steady = ctx_.clock->steady();
-    snapshot_.host = options_.host.empty() ? machine_name() : options_.host;
+    snapshot_.host = options_.host.empty() ? base::host_name() : options_.host;
     DRKIT_ASSIGN(lease_, repo::open_lease(ctx_, *impl_, snapshot_.host));
     auto done = copy_source();
     if (done) {

@@ -1,9 +1,7 @@
 // Runs the checks of a level: objects, then packs, then every snapshot's content once for all observers, then boots.
 #include <drkit/check.hpp>
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <filesystem>
 

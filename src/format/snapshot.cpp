@@ -220,4 +220,14 @@ Result<SnapshotObject> decode_snapshot(ByteView payload) {
   return snapshot;
 }
 
+Bytes encode_lease(const LeaseText& lease) {
+  return dump(Json{{"host", lease.host}, {"process", lease.process}, {"time_ns", lease.time_ns}, {"program", lease.program}});
+}
+
+Bytes encode_tombstone(std::int64_t time_ns, const std::optional<Digest>& object_digest) {
+  Json json{{"time_ns", time_ns}};
+  if (object_digest) json["sha256"] = base::to_hex(*object_digest);
+  return dump(json);
+}
+
 }  // namespace drkit::format

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,5 +45,16 @@ struct SnapshotObject {
 };
 Bytes encode_snapshot(const SnapshotObject& snapshot);
 Result<SnapshotObject> decode_snapshot(ByteView payload);
+
+/// What a lease says of its writer, for people.
+struct LeaseText {
+  std::string host;
+  std::int64_t process = 0;
+  std::int64_t time_ns = 0;
+  std::string program;
+};
+Bytes encode_lease(const LeaseText& lease);
+/// When a snapshot was forgotten, and the SHA-256 of its object when that could be read.
+Bytes encode_tombstone(std::int64_t time_ns, const std::optional<Digest>& object_digest);
 
 }  // namespace drkit::format

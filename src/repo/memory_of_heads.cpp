@@ -1,15 +1,10 @@
 #include "repo/memory_of_heads.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <array>
 #include <optional>
 #include <sstream>
 
 #include "base/hex.hpp"
-#include "base/posix_file.hpp"
-#include "crypto/random.hpp"
+#include "base/text_file.hpp"
 #include "crypto/sha256.hpp"
 
 namespace drkit::repo {
@@ -23,34 +18,10 @@ std::string print(const std::vector<format::Predecessor>& heads) {
   return text;
 }
 
-/// Nothing when there is no such file. Errors: io.
-Result<std::optional<std::string>> read_text(const std::string& path) {
-  auto file = base::open_file(path, O_RDONLY);
-  if (!file && file.error().code() == ErrorCode::not_found) return std::optional<std::string>();
-  if (!file) return std::move(file).error();
-  Bytes bytes(std::size_t{1} << 20);
-  DRKIT_ASSIGN(const std::size_t size, base::read_full(file->get(), bytes, path));
-  return std::optional(std::string(as_text(ByteView(bytes).first(size))));
-}
-
-// Threads and processes store at the same time: each through a file of its own.
-Result<void> write_text(const std::string& path, std::string_view text) {
-  std::array<std::byte, 8> unique{};
-  crypto::system_random().fill(unique);
-  const std::string temporary = path + "." + base::to_hex(unique);
-  DRKIT_ASSIGN(base::UniqueFd file, base::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600));
-  auto written = base::write_full(file.get(), as_bytes(text), temporary);
-  if (written) written = base::fsync_file(file.get(), temporary);
-  if (written) written = file.close(temporary);
-  if (written) written = base::rename_replace(AT_FDCWD, temporary, AT_FDCWD, path);
-  if (!written) ::unlink(temporary.c_str());
-  return written;
-}
-
 Result<void> check_file(const std::string& path, const std::string& expected, bool created) {
-  DRKIT_ASSIGN(const std::optional<std::string> known, read_text(path));
+  DRKIT_ASSIGN(const std::optional<std::string> known, base::read_text_file(path));
   if (known == expected) return {};
-  if (!known || created) return write_text(path, expected);
+  if (!known || created) return base::replace_text_file(path, expected);
   return Error(ErrorCode::corrupt,
                "another repository is here than the one that this machine knows; if that was meant, remove the file")
       .with("file", path);
@@ -61,7 +32,7 @@ Result<void> check_file(const std::string& path, const std::string& expected, bo
 Result<std::vector<format::Predecessor>> load_heads(const Repository::Impl& impl) {
   std::vector<format::Predecessor> heads;
   if (impl.cache_directory.empty()) return heads;
-  DRKIT_ASSIGN(const std::optional<std::string> text, read_text(heads_path(impl)));
+  DRKIT_ASSIGN(const std::optional<std::string> text, base::read_text_file(heads_path(impl)));
   std::istringstream lines(text.value_or(""));
   std::string id, digest;
   while (lines >> id >> digest) {
@@ -74,7 +45,7 @@ void store_heads(const Context& ctx, const Repository::Impl& impl, const std::ve
   if (impl.cache_directory.empty()) return;
   const auto before = load_heads(impl);
   if (before && *before == heads) return;
-  const auto stored = write_text(heads_path(impl), print(heads));
+  const auto stored = base::replace_text_file(heads_path(impl), print(heads));
   if (!stored) ctx.write_log(LogLevel::warning, "newest snapshots not remembered: " + stored.error().to_string());
 }
 

@@ -1,10 +1,10 @@
 #include "repo/record_sorter.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 
 #include <drkit/spi/source.hpp>
+
+#include "base/text_file.hpp"
 
 namespace drkit::repo {
 namespace {
@@ -31,7 +31,7 @@ Result<void> RecordSorter::add(const format::Record& record) {
 Result<void> RecordSorter::spill() {
   std::sort(items_.begin(), items_.end(), before);
   if (!spool_) {
-    DRKIT_ASSIGN(spool_, base::open_file(directory_, O_RDWR | O_TMPFILE, 0600));
+    DRKIT_ASSIGN(spool_, base::open_spool_file(directory_));
   }
   Run run;
   run.position = spool_bytes_;

@@ -1,14 +1,12 @@
 #include "repo/snapshots.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
 
 #include <drkit/version.hpp>
-#include <nlohmann/json.hpp>
 
+#include "base/text_file.hpp"
 #include "crypto/cipher.hpp"
 #include "crypto/random.hpp"
 #include "crypto/sha256.hpp"
@@ -187,13 +185,8 @@ Result<bool> is_missed(const Context& ctx, Repository::Impl& impl, const std::st
 Result<Lease> open_lease(const Context& ctx, Repository::Impl& impl, const std::string& host) {
   Lease lease;
   crypto::system_random().fill(lease.id);
-  nlohmann::ordered_json json;
-  json["host"] = host;
-  json["process"] = ::getpid();
-  json["time_ns"] = ctx.clock->wall_ns();
-  json["program"] = "drkit " DRKIT_VERSION;
-  const std::string text = json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  DRKIT_ASSIGN(const Bytes sealed, seal_shared(impl, format::Kind::lease, lease.id, as_bytes(text)));
+  const Bytes text = format::encode_lease({host, base::process_id(), ctx.clock->wall_ns(), "drkit " DRKIT_VERSION});
+  DRKIT_ASSIGN(const Bytes sealed, seal_shared(impl, format::Kind::lease, lease.id, text));
   DRKIT_TRY(put_object(ctx, *impl.storage, object_key(kLeasePrefix, lease.id), format::Kind::lease, sealed));
   return lease;
 }
@@ -267,10 +260,10 @@ Result<void> forget_snapshot(const Context& ctx, Repository::Impl& impl, const s
   } else if (loaded && !*loaded) {
     return absent;
   }
-  nlohmann::ordered_json json;
-  json["time_ns"] = ctx.clock->wall_ns();
-  if (loaded) json["sha256"] = base::to_hex((*loaded)->object_digest);
-  DRKIT_ASSIGN(const Bytes sealed, seal_shared(impl, format::Kind::tombstone, *object_id, as_bytes(json.dump())));
+  std::optional<format::Digest> digest;
+  if (loaded) digest = (*loaded)->object_digest;
+  const Bytes text = format::encode_tombstone(ctx.clock->wall_ns(), digest);
+  DRKIT_ASSIGN(const Bytes sealed, seal_shared(impl, format::Kind::tombstone, *object_id, text));
   const auto put = put_object(ctx, *impl.storage, std::string(kTombstonePrefix) + id, format::Kind::tombstone, sealed);
   if (!put && put.error().code() != ErrorCode::already_exists) return put;
   return impl.storage->remove(ctx, snapshot_key(id));

@@ -1,9 +1,9 @@
 #include "repo/sorted_runs.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <queue>
+
+#include "base/text_file.hpp"
 
 namespace drkit::repo {
 namespace {
@@ -29,7 +29,7 @@ class SortedRuns::RunWriter {
  public:
   static Result<RunWriter> create(const std::string& directory) {
     RunWriter writer;
-    DRKIT_ASSIGN(writer.run_.file, base::open_file(directory, O_RDWR | O_TMPFILE, 0600));
+    DRKIT_ASSIGN(writer.run_.file, base::open_spool_file(directory));
     writer.directory_ = directory;
     return writer;
   }
