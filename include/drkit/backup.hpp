@@ -14,8 +14,8 @@ struct BackupOptions {
   std::map<std::string, std::string> tags;
   /// "auto": the newest snapshot of the same source and host; "none": read every file; or a snapshot id.
   std::string parent = "auto";
-  std::string host;            ///< empty: the machine's name
-  int compression_level = 1;   ///< zstd level -7..19; 0 stores plain
+  std::string host;           ///< empty: the machine's name
+  int compression_level = 1;  ///< zstd level -7..19; 0 stores plain
   /// A run that is killed is taken up again from its last checkpoint: files stored before it are not read again.
   /// Sources in path order only. Units: nanoseconds; 0: none.
   std::int64_t checkpoint_interval_ns = 300'000'000'000;

@@ -12,10 +12,10 @@ namespace drkit {
 
 struct CheckOptions {
   CheckLevel level = CheckLevel::objects;
-  unsigned sample_percent = 100;     ///< of the objects, packs or files looked at; always the same ones for a percentage
+  unsigned sample_percent = 100;  ///< of the objects, packs or files looked at; always the same ones for a percentage
   std::string scratch_parent = "/var/tmp";  ///< boot: where the scratch directory is made
-  std::vector<std::string> sql;      ///< boot: each statement must succeed
-  std::string server_bin_directory;  ///< boot: empty: found by version
+  std::vector<std::string> sql;             ///< boot: each statement must succeed
+  std::string server_bin_directory;         ///< boot: empty: found by version
 };
 
 /// What one check did.
@@ -33,9 +33,9 @@ struct Report {
   std::int64_t time_ns = 0;
   std::int64_t duration_ns = 0;
   std::vector<CheckRun> runs;
-  std::vector<Finding> findings;  ///< the first 10 000
+  std::vector<Finding> findings;        ///< the first 10 000
   std::uint64_t findings_left_out = 0;  ///< found after those
-  bool ok() const;  ///< no finding of severity damage
+  bool ok() const;                      ///< no finding of severity damage
   std::uint64_t findings_total() const { return findings.size() + findings_left_out; }
 };
 

@@ -15,10 +15,10 @@
 namespace drkit {
 
 struct StorageOptions {
-  bool create = false;                 ///< make the place when it does not exist
-  std::uint64_t upload_bytes_per_second = 0;    ///< 0: unlimited
+  bool create = false;                        ///< make the place when it does not exist
+  std::uint64_t upload_bytes_per_second = 0;  ///< 0: unlimited
   std::uint64_t download_bytes_per_second = 0;
-  unsigned attempts = 5;               ///< of retryable failures; 1: no retry
+  unsigned attempts = 5;  ///< of retryable failures; 1: no retry
 };
 /// Opens `file:///dir`, a bare path, or `mem:`. Errors: invalid_argument, unsupported (scheme), not_found.
 DRKIT_API Result<StoragePtr> open_storage(const Context& ctx, std::string_view address,
@@ -40,7 +40,8 @@ struct TargetOptions {
   std::map<std::string, std::string> tablespaces;
   std::string all_tablespaces_under;  ///< postgres: DIR/OID for those not in `tablespaces`
 };
-/// The target that fits the snapshot's system: a directory, or `exec:COMMAND` fed by a stream, or `-` (standard output).
+/// The target that fits the snapshot's system: a directory, or `exec:COMMAND` fed by a stream, or `-` (standard
+/// output).
 DRKIT_API Result<std::unique_ptr<RestoreTarget>> open_target(const Context& ctx, std::string_view address,
                                                              const Snapshot& snapshot,
                                                              const TargetOptions& options = {});

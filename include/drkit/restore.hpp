@@ -14,8 +14,8 @@ namespace drkit {
 struct RestoreOptions {
   std::vector<std::string> includes;  ///< globs; empty: everything
   std::vector<std::string> excludes;
-  bool delta = false;                 ///< over an existing tree, writing only what differs
-  bool owners = true;                 ///< set owners when the process may
+  bool delta = false;  ///< over an existing tree, writing only what differs
+  bool owners = true;  ///< set owners when the process may
 };
 
 /// What a restore would do, or did. Units: bytes, entries.
@@ -25,20 +25,20 @@ struct RestoreStats {
   std::uint64_t bytes = 0;          ///< plain size of the files chosen
   std::uint64_t bytes_fetched = 0;  ///< read from the storage
   std::uint64_t bytes_written = 0;
-  std::uint64_t bytes_kept = 0;     ///< delta: already right
-  std::uint64_t problems = 0;       ///< entries that the snapshot itself lacks
+  std::uint64_t bytes_kept = 0;  ///< delta: already right
+  std::uint64_t problems = 0;    ///< entries that the snapshot itself lacks
   std::int64_t duration_ns = 0;
 };
 
 struct RestoreResult {
   Status status = Status::complete;  ///< partial when the snapshot was partial in the part restored
   RestoreStats stats;
-  std::vector<Problem> problems;     ///< the first 1000
+  std::vector<Problem> problems;  ///< the first 1000
 };
 
 /// Counts what restore would do, touching nothing.
-DRKIT_API Result<RestoreStats> plan_restore(const Context& ctx, const Repository& repository,
-                                            const Snapshot& snapshot, const RestoreOptions& options = {});
+DRKIT_API Result<RestoreStats> plan_restore(const Context& ctx, const Repository& repository, const Snapshot& snapshot,
+                                            const RestoreOptions& options = {});
 
 /// Writes the snapshot into the target. On failure nothing claims to be complete; see the target for what is left.
 /// Errors: precondition_failed (place not empty, server running), corrupt (named), no_space, ...

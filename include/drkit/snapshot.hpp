@@ -27,7 +27,7 @@ struct BackupStats {
   std::uint64_t bytes_stored = 0;     ///< put to the storage: packs, index, snapshot
   std::uint64_t chunks = 0;
   std::uint64_t chunks_new = 0;
-  std::uint64_t problems = 0;         ///< entries missing or incomplete
+  std::uint64_t problems = 0;  ///< entries missing or incomplete
   std::int64_t duration_ns = 0;
 };
 

@@ -42,9 +42,9 @@ struct FilesystemTargetOptions {
 ///
 /// begin creates ".drkit-restore-incomplete" in the root and finish removes it: a tree that holds it was not restored
 /// to the end, and a delta restore may be run over it. Files are written under their final names and removed when the
-/// sink is destroyed before close, also when close fails; a killed process leaves them behind, beside that marker. Until
-/// finish everything is 0700 or 0600 unless its attributes were set already. Hard links are made by finish, which ends
-/// with syncfs.
+/// sink is destroyed before close, also when close fails; a killed process leaves them behind, beside that marker.
+/// Until finish everything is 0700 or 0600 unless its attributes were set already. Hard links are made by finish, which
+/// ends with syncfs.
 ///
 /// Owners are set when the settings say so and the process is root. security.* and trusted.* attributes are set by root
 /// alone and logged otherwise.

@@ -1,4 +1,5 @@
-// The straight line in: Stream::read -> Chunker -> chunk id -> Index::contains -> Codec::encode -> Cipher::seal -> Packer
+// The straight line in: Stream::read -> Chunker -> chunk id -> Index::contains -> Codec::encode -> Cipher::seal ->
+// Packer
 // -> Storage::put, then index, manifest, snapshot.
 #include <drkit/backup.hpp>
 
@@ -95,7 +96,8 @@ class BackupRun {
   Result<void> deliver(engine::EntryResult&& result) {
     format::Record& record = result.record;
     if (record.entry.type == EntryType::hardlink && unreadable_.contains(record.entry.link_target)) {
-      record.entry.problem = Problem{record.entry.path, ErrorCode::io, "the file could not be read under its first name"};
+      record.entry.problem =
+          Problem{record.entry.path, ErrorCode::io, "the file could not be read under its first name"};
     }
     if (record.entry.problem) return take_problem(std::move(record));
     if (has_content(record.entry)) count_file(result);
@@ -156,7 +158,8 @@ class BackupRun {
     snapshot_.stats.bytes_stored = chunks_->bytes_stored();
     snapshot_.private_readable = true;
     format::SnapshotPrivate private_part{root.node, root.level, receipt_, snapshot_.problems};
-    DRKIT_TRY(repo::commit_snapshot(ctx_, *impl_, lease_, chunks_->content_key(), {false, snapshot_, {}}, private_part));
+    DRKIT_TRY(
+        repo::commit_snapshot(ctx_, *impl_, lease_, chunks_->content_key(), {false, snapshot_, {}}, private_part));
     meter_.finish(snapshot_.stats.bytes_stored);
     // The snapshot is there: what cannot be tidied up does no harm.
     const auto tidied = repo::remove_checkpoints(ctx_, *impl_, owner());
@@ -186,9 +189,12 @@ class BackupRun {
 
 std::string_view status_name(Status status) {
   switch (status) {
-    case Status::complete: return "complete";
-    case Status::partial: return "partial";
-    case Status::failed: return "failed";
+    case Status::complete:
+      return "complete";
+    case Status::partial:
+      return "partial";
+    case Status::failed:
+      return "failed";
   }
   return "failed";
 }

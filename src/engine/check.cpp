@@ -56,8 +56,8 @@ class CheckRunner {
     report_.time_ns = ctx_.clock->wall_ns();
     // One snapshot's check reads what it needs; the whole repository's reads everything there is.
     if (snapshot == nullptr || options_.level == CheckLevel::objects) {
-      DRKIT_TRY(keep(engine::run_object_check(ctx_, *impl->storage, options_.sample_percent, impl->budget.threads,
-                                              findings_)));
+      DRKIT_TRY(keep(
+          engine::run_object_check(ctx_, *impl->storage, options_.sample_percent, impl->budget.threads, findings_)));
     }
     if (snapshot == nullptr && options_.level >= CheckLevel::chunks) {
       DRKIT_TRY(keep(engine::run_pack_check(ctx_, impl, options_.sample_percent, findings_)));
@@ -88,7 +88,8 @@ class CheckRunner {
 
   Result<void> check_snapshot(const Snapshot& snapshot) {
     for (const Problem& problem : snapshot.problems) {
-      findings_.add({Severity::warning, "entry_missing", problem.path, "the backup could not read it: " + problem.message});
+      findings_.add(
+          {Severity::warning, "entry_missing", problem.path, "the backup could not read it: " + problem.message});
     }
     DRKIT_TRY(observe_content(snapshot));
     for (const auto& check : checks_) {
@@ -158,8 +159,8 @@ class CheckRunner {
   Result<void> run_without_content(Check& check, const CheckInput& input) {
     const auto began = ctx_.clock->steady();
     DRKIT_ASSIGN(CheckSummary summary, check.run(ctx_, input, sink()));
-    report_.runs.push_back({check.info().id, (ctx_.clock->steady() - began).count(), summary.looked_at,
-                            std::move(summary.detail)});
+    report_.runs.push_back(
+        {check.info().id, (ctx_.clock->steady() - began).count(), summary.looked_at, std::move(summary.detail)});
     return {};
   }
 
@@ -167,8 +168,8 @@ class CheckRunner {
     const auto began = ctx_.clock->steady();
     DRKIT_ASSIGN(const Scratch scratch, Scratch::make(options_.scratch_parent));
     DRKIT_ASSIGN(CheckSummary summary, check.run(ctx_, input_for(snapshot, scratch.path()), sink()));
-    report_.runs.push_back({check.info().id, (ctx_.clock->steady() - began).count(), summary.looked_at,
-                            std::move(summary.detail)});
+    report_.runs.push_back(
+        {check.info().id, (ctx_.clock->steady() - began).count(), summary.looked_at, std::move(summary.detail)});
     return {};
   }
 

@@ -3,8 +3,8 @@
 #include "crypto/sodium.hpp"
 #include "engine/finding_list.hpp"
 #include "engine/parallel.hpp"
-#include "repo/layout.hpp"
 #include "repo/budget.hpp"
+#include "repo/layout.hpp"
 
 namespace drkit {
 namespace engine {
@@ -108,19 +108,26 @@ bool Report::ok() const {
 
 std::string_view check_level_name(CheckLevel level) {
   switch (level) {
-    case CheckLevel::objects: return "objects";
-    case CheckLevel::chunks: return "chunks";
-    case CheckLevel::files: return "files";
-    case CheckLevel::boot: return "boot";
+    case CheckLevel::objects:
+      return "objects";
+    case CheckLevel::chunks:
+      return "chunks";
+    case CheckLevel::files:
+      return "files";
+    case CheckLevel::boot:
+      return "boot";
   }
   return "unknown";
 }
 
 std::string_view severity_name(Severity severity) {
   switch (severity) {
-    case Severity::note: return "note";
-    case Severity::warning: return "warning";
-    case Severity::damage: return "damage";
+    case Severity::note:
+      return "note";
+    case Severity::warning:
+      return "warning";
+    case Severity::damage:
+      return "damage";
   }
   return "unknown";
 }

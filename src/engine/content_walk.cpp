@@ -23,7 +23,8 @@ ContentWalk::Opened ContentWalk::open(Job&& job) {
   Opened out;
   out.plain = buffers_.take();
   const auto open_frame = [&]() -> Result<void> {
-    DRKIT_ASSIGN(const Bytes sealed, reader_.chunks->fetch(ctx_, job.frame.pack, job.frame.offset, job.frame.sealed_bytes));
+    DRKIT_ASSIGN(const Bytes sealed,
+                 reader_.chunks->fetch(ctx_, job.frame.pack, job.frame.offset, job.frame.sealed_bytes));
     return reader_.chunks->open_frame(job.frame, sealed, out.plain);
   };
   out.result = open_frame();

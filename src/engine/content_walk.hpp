@@ -47,11 +47,11 @@ class ContentWalk {
   struct Step {
     enum class Kind : std::uint8_t { begin, hole, piece, lost, end } kind = Kind::begin;
     std::shared_ptr<const Entry> entry;
-    std::uint64_t job = 0;         ///< piece
-    std::size_t chunk = 0;         ///< piece: index in the job
+    std::uint64_t job = 0;           ///< piece
+    std::size_t chunk = 0;           ///< piece: index in the job
     std::uint32_t piece_offset = 0;  ///< piece: in the frame
-    std::uint64_t bytes = 0;       ///< hole, piece
-    std::string message;           ///< lost
+    std::uint64_t bytes = 0;         ///< hole, piece
+    std::string message;             ///< lost
   };
 
   Opened open(Job&& job);
@@ -68,10 +68,10 @@ class ContentWalk {
   std::vector<ContentObserver*> observers_;
   const FindingSink& report_;
   base::BufferPool buffers_;
-  Job job_;                      ///< being gathered, number jobs_pushed_
+  Job job_;  ///< being gathered, number jobs_pushed_
   std::uint64_t jobs_pushed_ = 0;
   std::uint64_t jobs_taken_ = 0;
-  Opened current_;               ///< result of job number jobs_taken_ - 1
+  Opened current_;  ///< result of job number jobs_taken_ - 1
   std::deque<Step> steps_;
   std::uint64_t chunk_count_ = 0;
   bool readable_ = true;

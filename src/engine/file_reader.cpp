@@ -3,7 +3,8 @@
 namespace drkit::engine {
 namespace {
 
-/// PostgreSQL's pages never move within a relation file, so fixed pieces deduplicate best, and their length says nothing.
+/// PostgreSQL's pages never move within a relation file, so fixed pieces deduplicate best, and their length says
+/// nothing.
 constexpr std::size_t kFixedChunkBytes = std::size_t{1} << 20;
 constexpr std::size_t kSniffBytes = std::size_t{64} << 10;
 constexpr std::size_t kReadBytes = std::size_t{1} << 20;

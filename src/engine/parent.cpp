@@ -66,18 +66,18 @@ Result<std::optional<format::Record>> Parent::find_in(const Context& ctx, Manife
 }
 
 // What is gone from the index is read and stored again.
-Result<bool> Parent::chunks_present(const Context& ctx, const format::Record& record,
-                                    const repo::ChunkWriter& chunks) {
+Result<bool> Parent::chunks_present(const Context& ctx, const format::Record& record, const repo::ChunkWriter& chunks) {
   bool present = true;
   for (const format::ExtentNodeRef& ref : record.content.nodes) {
     DRKIT_ASSIGN(const bool node_present, chunks.contains(ref.node));
     if (!node_present) return false;
   }
-  const auto visited = repo::visit_extents(ctx, *reader_, record, [&](std::uint64_t, const format::Extent& extent) -> Result<void> {
-    if (!present) return {};
-    DRKIT_ASSIGN(present, chunks.contains(extent.chunk));
-    return {};
-  });
+  const auto visited =
+      repo::visit_extents(ctx, *reader_, record, [&](std::uint64_t, const format::Extent& extent) -> Result<void> {
+        if (!present) return {};
+        DRKIT_ASSIGN(present, chunks.contains(extent.chunk));
+        return {};
+      });
   if (!visited && visited.error().code() != ErrorCode::corrupt) return visited.error();
   return visited.ok() && present;
 }

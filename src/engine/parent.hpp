@@ -14,8 +14,8 @@ namespace drkit::engine {
 /// not finish. Thread-safety: one thread.
 class Parent {
  public:
-  /// Null when there is nothing to compare with, or it may not be read. Errors: not_found when `choice` names a snapshot
-  /// that is not there.
+  /// Null when there is nothing to compare with, or it may not be read. Errors: not_found when `choice` names a
+  /// snapshot that is not there.
   static Result<std::unique_ptr<Parent>> open(const Context& ctx, std::shared_ptr<Repository::Impl> impl,
                                               const std::string& choice, const Snapshot& current);
 

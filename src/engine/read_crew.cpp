@@ -45,7 +45,8 @@ void ReadCrew::loop(const Deliver& deliver) {
 Result<std::optional<ReadCrew::Taken>> ReadCrew::take() {
   {
     std::unique_lock lock(delivery_mutex_);
-    delivered_changed_.wait(lock, [&] { return failure_ || (waiting_.size() < kMaxAhead && waiting_extents_ < kMaxExtentsAhead); });
+    delivered_changed_.wait(
+        lock, [&] { return failure_ || (waiting_.size() < kMaxAhead && waiting_extents_ < kMaxExtentsAhead); });
     if (failure_) return std::optional<Taken>();
   }
   const std::lock_guard lock(source_mutex_);
@@ -86,7 +87,8 @@ Result<void> ReadCrew::read(FileReader& reader, Taken& taken) {
   const auto progress = [&](std::uint64_t bytes) { meter_.advance(entry.path, bytes, chunks_.bytes_stored()); };
   auto result = reader.read(ctx_, *taken.stream, progress, source_failed);
   if (!result) {
-    const bool partial = source_failed && info_.entry_errors_are_partial && result.error().code() != ErrorCode::cancelled;
+    const bool partial =
+        source_failed && info_.entry_errors_are_partial && result.error().code() != ErrorCode::cancelled;
     if (!partial) return name_entry(std::move(result).error(), entry.path);
     entry.problem = Problem{entry.path, result.error().code(), result.error().message()};
     return {};

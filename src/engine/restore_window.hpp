@@ -20,8 +20,9 @@ struct RestoreCounters {
   std::atomic<std::uint64_t> bytes_kept{0};
 };
 
-/// Files are collected until full(), then run() writes them; a file of very many pieces goes through several runs: pieces in the order of the packs, frames that lie side by
-/// side fetched together, each frame opened once. Thread-safety: one thread; run() uses others.
+/// Files are collected until full(), then run() writes them; a file of very many pieces goes through several runs:
+/// pieces in the order of the packs, frames that lie side by side fetched together, each frame opened once.
+/// Thread-safety: one thread; run() uses others.
 class RestoreWindow {
  public:
   RestoreWindow(const Context& ctx, Repository::Impl& impl, std::shared_ptr<repo::ChunkReader> chunks,
@@ -39,9 +40,9 @@ class RestoreWindow {
  private:
   struct File {
     Entry entry;
-    std::size_t pieces = 0;             ///< in this window
-    bool adding = true;                 ///< more may come
-    std::atomic<std::size_t> left{1};   ///< pieces to be written, and one more while adding
+    std::size_t pieces = 0;            ///< in this window
+    bool adding = true;                ///< more may come
+    std::atomic<std::size_t> left{1};  ///< pieces to be written, and one more while adding
     bool closed = false;
     std::mutex opening;
     std::unique_ptr<Sink> sink;

@@ -221,7 +221,8 @@ Result<SnapshotObject> decode_snapshot(ByteView payload) {
 }
 
 Bytes encode_lease(const LeaseText& lease) {
-  return dump(Json{{"host", lease.host}, {"process", lease.process}, {"time_ns", lease.time_ns}, {"program", lease.program}});
+  return dump(
+      Json{{"host", lease.host}, {"process", lease.process}, {"time_ns", lease.time_ns}, {"program", lease.program}});
 }
 
 Bytes encode_tombstone(std::int64_t time_ns, const std::optional<Digest>& object_digest) {

@@ -8,10 +8,10 @@
 namespace drkit::repo {
 
 struct Budget {
-  unsigned threads = 1;              ///< that compress and seal, or open and decode
-  unsigned readers = 1;              ///< that read and hash files; each has a window of 5 MiB
-  std::size_t frame_bytes = 0;       ///< a frame of data is closed when it holds this much: it compresses no better beyond
-  std::size_t pack_bytes = 0;        ///< a pack is closed at this size; about three exist at once
+  unsigned threads = 1;         ///< that compress and seal, or open and decode
+  unsigned readers = 1;         ///< that read and hash files; each has a window of 5 MiB
+  std::size_t frame_bytes = 0;  ///< a frame of data is closed when it holds this much: it compresses no better beyond
+  std::size_t pack_bytes = 0;   ///< a pack is closed at this size; about three exist at once
   std::size_t frames_in_flight = 0;  ///< each holds up to about 5 MiB plain and as much sealed
   std::size_t spool_bytes = 0;       ///< records sorted in memory before they go to a temporary file
   std::size_t window_bytes = 0;      ///< plain bytes that a restore orders by pack at once
@@ -22,7 +22,8 @@ struct Budget {
     const unsigned wanted = parallel != 0 ? parallel : std::max(1U, std::thread::hardware_concurrency());
     Budget budget;
     // A third of the memory is for frames, 6 MiB each; one more than the threads keeps them all busy.
-    budget.threads = std::clamp<unsigned>(wanted, 1, static_cast<unsigned>(std::max<std::size_t>(memory / 3 / (12 * kMiB), 1)));
+    budget.threads =
+        std::clamp<unsigned>(wanted, 1, static_cast<unsigned>(std::max<std::size_t>(memory / 3 / (12 * kMiB), 1)));
     budget.frames_in_flight = budget.threads + std::max<std::size_t>(1, budget.threads / 2);
     budget.readers = memory < 128 * kMiB ? 1 : std::min(budget.threads, 4U);
     budget.frame_bytes = kMiB;

@@ -21,8 +21,8 @@ Result<format::Checkpoint> load(const Context& ctx, Repository::Impl& impl, cons
   DRKIT_ASSIGN(const Bytes payload, get_object(ctx, *impl.storage, key, format::Kind::checkpoint));
   DRKIT_ASSIGN(const format::SealedObject object, format::decode_sealed_object(payload));
   DRKIT_ASSIGN(const Secret content_key, open_content_key(impl, object.content_key));
-  DRKIT_ASSIGN(const Bytes plain, crypto::open_bytes(content_key.view(), associated_data_of(impl, object_name(key)),
-                                                     object.sealed));
+  DRKIT_ASSIGN(const Bytes plain,
+               crypto::open_bytes(content_key.view(), associated_data_of(impl, object_name(key)), object.sealed));
   return format::decode_checkpoint(plain);
 }
 

@@ -33,7 +33,8 @@ Result<Bytes> ChunkReader::fetch(const Context& ctx, std::uint32_t pack, std::ui
   const std::string key = pack_name(pack);
   auto bytes = impl_->storage->get(ctx, key, {offset, length});
   if (!bytes) {
-    if (bytes.error().code() != ErrorCode::not_found && bytes.error().code() != ErrorCode::invalid_argument) return bytes;
+    if (bytes.error().code() != ErrorCode::not_found && bytes.error().code() != ErrorCode::invalid_argument)
+      return bytes;
     return name_pack(Error(ErrorCode::corrupt, "a pack is missing or shorter than its index says"), key);
   }
   if (bytes->size() != length) return name_pack(format::corrupt("pack", "is shorter than its index says"), key);
@@ -53,9 +54,9 @@ Result<std::shared_ptr<const Secret>> ChunkReader::content_key(const format::Sea
 Result<void> ChunkReader::open_frame(const FrameRef& frame, ByteView sealed, base::Buffer& plain) {
   DRKIT_ASSIGN(const PackRef pack, index_->pack(frame.pack));
   const auto damaged = [&](std::string_view problem) {
-    return name_pack(Error(ErrorCode::corrupt, "frame at offset " + std::to_string(frame.offset) + " " +
-                                                   std::string(problem)),
-                     pack_key(pack.type, pack.name));
+    return name_pack(
+        Error(ErrorCode::corrupt, "frame at offset " + std::to_string(frame.offset) + " " + std::string(problem)),
+        pack_key(pack.type, pack.name));
   };
   auto key = content_key(pack.content_key);
   if (!key) return name_pack(std::move(key).error(), pack_key(pack.type, pack.name));
@@ -68,8 +69,8 @@ Result<void> ChunkReader::open_frame(const FrameRef& frame, ByteView sealed, bas
   base::Buffer& opened = stored ? plain : encoded;
   opened.clear();
   opened.resize(sealed.size() - format::kSealBytes);
-  if (!crypto::open((*key)->view(), sealed.first(format::kNonceBytes), associated,
-                    sealed.subspan(format::kNonceBytes), opened.writable())) {
+  if (!crypto::open((*key)->view(), sealed.first(format::kNonceBytes), associated, sealed.subspan(format::kNonceBytes),
+                    opened.writable())) {
     return damaged("does not open: its bytes are damaged or forged");
   }
   if (stored) return plain.size() == frame.plain_bytes ? Result<void>() : damaged("has the wrong plain length");

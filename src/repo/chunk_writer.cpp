@@ -141,9 +141,8 @@ Result<void> ChunkWriter::close_pack(format::PackType type) {
   if (pack.directory.empty()) return {};
   base::ByteWriter directory;
   format::encode_directory(directory, pack.directory);
-  DRKIT_ASSIGN(const Bytes sealed,
-               seal_shared(*impl_, format::Kind::pack_directory,
-                           pack.bytes.view().first(format::kPackHeaderBytes), directory.view()));
+  DRKIT_ASSIGN(const Bytes sealed, seal_shared(*impl_, format::Kind::pack_directory,
+                                               pack.bytes.view().first(format::kPackHeaderBytes), directory.view()));
   pack.bytes.append(sealed);
   pack.bytes.append(format::encode_pack_trailer(static_cast<std::uint32_t>(sealed.size())));
   format::PackInfo info;

@@ -70,7 +70,7 @@ class ChunkWriter {
   ContentKey content_key_;
   const int level_;
   base::BufferPool buffers_;
-  mutable std::mutex mutex_;  ///< of everything below
+  mutable std::mutex mutex_;                                           ///< of everything below
   std::unordered_set<crypto::ChunkId, PackUploader::IdHash> pending_;  // accepted, not yet in the index
   Frame frames_[2];
   OpenPack packs_[2];

@@ -22,8 +22,9 @@ Result<void> Index::add(const format::PackInfo& pack) {
   for (const format::FrameEntry& frame : pack.directory) {
     std::uint32_t chunk_offset = 0;
     for (const format::ChunkSlot& chunk : frame.chunks) {
-      DRKIT_TRY(runs_.add({chunk.id, {number, frame_offset, frame.sealed_bytes, chunk_offset, chunk.plain_bytes,
-                                      frame.plain_bytes, frame.codec}}));
+      DRKIT_TRY(runs_.add({chunk.id,
+                           {number, frame_offset, frame.sealed_bytes, chunk_offset, chunk.plain_bytes,
+                            frame.plain_bytes, frame.codec}}));
       chunk_offset += chunk.plain_bytes;
       ++chunks_;
     }
@@ -39,9 +40,7 @@ Result<std::optional<Location>> Index::find(const format::ChunkId& id) const {
   return runs_.find(id);
 }
 
-PackRef Index::ref_of(const PackRow& row) const {
-  return {row.name, row.type, row.size_bytes, content_keys_[row.key]};
-}
+PackRef Index::ref_of(const PackRow& row) const { return {row.name, row.type, row.size_bytes, content_keys_[row.key]}; }
 
 Result<PackRef> Index::pack(std::uint32_t number) const {
   const std::shared_lock lock(mutex_);

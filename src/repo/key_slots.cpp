@@ -31,7 +31,8 @@ bool is_damage(const Error& error) {
 }
 
 // Newest first. Damaged ones are left out when `damage` takes the first of their errors.
-Result<std::vector<StoredSlot>> load_slots(const Context& ctx, Storage& storage, std::optional<Error>* damage = nullptr) {
+Result<std::vector<StoredSlot>> load_slots(const Context& ctx, Storage& storage,
+                                           std::optional<Error>* damage = nullptr) {
   DRKIT_ASSIGN(const std::vector<std::string> keys, list_keys(ctx, storage, kSlotPrefix));
   std::vector<StoredSlot> slots;
   for (const std::string& key : keys) {
@@ -93,8 +94,8 @@ static Result<format::KeySet> open_stored(const StoredSlot& stored, const format
   return keys;
 }
 
-// The newest slot first: one left over from a rotation that was cut short lacks the newest data key. A damaged slot does
-// not keep out who holds another one.
+// The newest slot first: one left over from a rotation that was cut short lacks the newest data key. A damaged slot
+// does not keep out who holds another one.
 Result<OpenedSlot> open_any_slot(const Context& ctx, Repository::Impl& impl, const Credential& credential) {
   std::optional<Error> damage;
   DRKIT_ASSIGN(const std::vector<StoredSlot> slots, load_slots(ctx, *impl.storage, &damage));
@@ -136,8 +137,8 @@ Result<KeySlot> put_recipient_slot(const Context& ctx, Repository::Impl& impl, s
 
 // The rotating key's own slot is renewed first: until it is, nobody has the new data key.
 static Result<void> put_own_first(std::vector<StoredSlot>& slots, const std::string& own_id) {
-  const auto own = std::find_if(slots.begin(), slots.end(),
-                                [&](const StoredSlot& slot) { return base::to_hex(slot.id) == own_id; });
+  const auto own =
+      std::find_if(slots.begin(), slots.end(), [&](const StoredSlot& slot) { return base::to_hex(slot.id) == own_id; });
   if (own == slots.end()) {
     return Error(ErrorCode::precondition_failed, "the key that opened the repository was removed since");
   }

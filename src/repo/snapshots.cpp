@@ -107,7 +107,8 @@ Result<void> check_present(const Context& ctx, Repository::Impl& impl, const His
         .with("key", snapshot_key(expected.id));
   }
   if (*digest == expected.object_digest) return {};
-  return Error(ErrorCode::corrupt, "a snapshot's object was replaced by another").with("key", snapshot_key(expected.id));
+  return Error(ErrorCode::corrupt, "a snapshot's object was replaced by another")
+      .with("key", snapshot_key(expected.id));
 }
 
 /// Ids that were forgotten. The tombstone is what forgets: a snapshot object beside it is a removal that did not

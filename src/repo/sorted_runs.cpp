@@ -150,9 +150,8 @@ Result<std::optional<Location>> SortedRuns::find_in(const Run& run, const format
     const std::uint64_t first = static_cast<std::uint64_t>(block - run.fence.begin()) * kBlockRows;
     std::array<IndexRow, kBlockRows> rows;
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(kBlockRows, run.rows - first));
-    DRKIT_ASSIGN(const std::size_t got,
-                 base::pread_full(run.file.get(), bytes_of(std::span(rows).first(count)), first * sizeof(IndexRow),
-                                  "index spool"));
+    DRKIT_ASSIGN(const std::size_t got, base::pread_full(run.file.get(), bytes_of(std::span(rows).first(count)),
+                                                         first * sizeof(IndexRow), "index spool"));
     if (got != count * sizeof(IndexRow)) return Error(ErrorCode::io, "index spool is shorter than written");
     const auto end = rows.begin() + static_cast<std::ptrdiff_t>(count);
     const auto found = std::lower_bound(rows.begin(), end, IndexRow{id, {}}, id_less);

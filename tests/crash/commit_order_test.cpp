@@ -77,8 +77,7 @@ bool run_with_fault(const Scene& scene, FaultKind kind, std::uint64_t nth, std::
   const auto counts = std::make_shared<CallCounts>();
   // The handle is opened first: opening writes nothing.
   Repository repository = must_open(storage);
-  const StoragePtr faulty =
-      with_faults(storage, {.faults = {{.kind = kind, .nth = nth, .retry = Retry::no}}}, counts);
+  const StoragePtr faulty = with_faults(storage, {.faults = {{.kind = kind, .nth = nth, .retry = Retry::no}}}, counts);
   repository.impl()->storage = faulty;
   const Result<Snapshot> run = backup_tree(Context(), repository, scene.tree);
   const bool struck = counts->calls() >= nth;
@@ -142,7 +141,8 @@ Scene after_crash(Scene scene) {
   const StoragePtr storage = storage_of(scene.objects);
   Repository repository = must_open(storage);
   repository.impl()->storage = with_faults(
-      storage, {.faults = {{.kind = FaultKind::crash_after, .call = StorageCall::put, .nth = 2, .key_prefix = "data/"}}});
+      storage,
+      {.faults = {{.kind = FaultKind::crash_after, .call = StorageCall::put, .nth = 2, .key_prefix = "data/"}}});
   REQUIRE_FALSE(backup_tree(Context(), repository, scene.tree).ok());
   scene.objects = objects_of(*storage);
   return scene;
@@ -184,7 +184,8 @@ TEST_CASE("two backups at once on one handle: what only the other one put is not
   const StoragePtr storage = storage_of(scene.objects);
   Repository repository = must_open(storage);
   repository.impl()->storage = with_faults(
-      storage, {.faults = {{.kind = FaultKind::fail, .call = StorageCall::put, .key_prefix = "index/", .retry = Retry::no}}});
+      storage,
+      {.faults = {{.kind = FaultKind::fail, .call = StorageCall::put, .key_prefix = "index/", .retry = Retry::no}}});
   REQUIRE_FALSE(backup_tree(Context(), repository, scene.tree).ok());
   repository.impl()->storage = storage;
   must_back_up(repository, storage, scene.tree);

@@ -30,7 +30,8 @@ class AlteredStorage final : public Storage {
   Result<Bytes> get(const Context&, std::string_view key, ByteRange range) override {
     const Bytes* bytes = find(std::string(key));
     if (bytes == nullptr) return missing(key);
-    if (range.offset > bytes->size()) return Error(ErrorCode::invalid_argument, "past the end").with("key", std::string(key));
+    if (range.offset > bytes->size())
+      return Error(ErrorCode::invalid_argument, "past the end").with("key", std::string(key));
     const ByteView rest = ByteView(*bytes).subspan(static_cast<std::size_t>(range.offset));
     const ByteView part = rest.first(static_cast<std::size_t>(std::min<std::uint64_t>(rest.size(), range.length)));
     return Bytes(part.begin(), part.end());
@@ -55,7 +56,8 @@ class AlteredStorage final : public Storage {
     return Error(ErrorCode::not_found, "no such object").with("key", std::string(key));
   }
   const Bytes* find(const std::string& key) const {
-    if (const auto found = altered_.find(key); found != altered_.end()) return found->second ? &*found->second : nullptr;
+    if (const auto found = altered_.find(key); found != altered_.end())
+      return found->second ? &*found->second : nullptr;
     const auto found = objects_.find(key);
     return found == objects_.end() ? nullptr : &found->second;
   }

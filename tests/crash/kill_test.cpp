@@ -33,7 +33,8 @@ Result<Snapshot> back_up(const std::string& repository_path, const std::string& 
   return backup(Context(), repository, *source);
 }
 
-Result<void> restore_to(const std::string& repository_path, const std::string& id, const std::string& place, bool delta) {
+Result<void> restore_to(const std::string& repository_path, const std::string& id, const std::string& place,
+                        bool delta) {
   DRKIT_ASSIGN(const Repository repository, open_local(repository_path));
   DRKIT_ASSIGN(const Snapshot snapshot, repository.find_snapshot(Context(), id));
   DRKIT_ASSIGN(const std::unique_ptr<RestoreTarget> target, make_filesystem_target(place));
@@ -48,7 +49,8 @@ struct Place {
   explicit Place(std::uint64_t seed) {
     REQUIRE(::mkdir(tree.c_str(), 0755) == 0);
     REQUIRE(generate_tree(tree, seed));
-    REQUIRE(Repository::create(Context(), *make_local_storage(repository, {.create = true}), cheap_password("pw")).ok());
+    REQUIRE(
+        Repository::create(Context(), *make_local_storage(repository, {.create = true}), cheap_password("pw")).ok());
   }
   TempDir dir;
   std::string tree = dir / "tree";

@@ -54,7 +54,9 @@ class MemorySource final : public Source {
     const auto& [path, bytes] = *next_++;
     return std::unique_ptr<Stream>(std::make_unique<FileStream>(path, bytes));
   }
-  Result<SourceReceipt> finish(const Context&) override { return SourceReceipt{{"files", std::to_string(tree_.size())}}; }
+  Result<SourceReceipt> finish(const Context&) override {
+    return SourceReceipt{{"files", std::to_string(tree_.size())}};
+  }
 
  private:
   class FileStream final : public Stream {

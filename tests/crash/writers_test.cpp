@@ -175,7 +175,9 @@ TEST_CASE("a write-only key adds backups with deduplication and reads nothing ba
   const auto snapshot = backup_tree(ctx, roles.writer, tree);
   REQUIRE_MESSAGE(snapshot.ok(), snapshot.error().to_string());
   CHECK(snapshot->stats.bytes_new == 0);
-  const auto denied = [](const auto& result) { return !result && result.error().code() == ErrorCode::permission_denied; };
+  const auto denied = [](const auto& result) {
+    return !result && result.error().code() == ErrorCode::permission_denied;
+  };
   MemoryTarget target;
   CHECK(denied(restore(ctx, roles.writer, *snapshot, target)));
   CHECK(denied(plan_restore(ctx, roles.writer, *snapshot)));
@@ -220,7 +222,8 @@ TEST_CASE("rotated keys: old and new snapshots are readable, removed passwords o
 
 TEST_CASE("rotating that fails or dies at any storage call loses no snapshot made before or after") {
   const Context ctx;
-  for (const FaultKind kind : {FaultKind::fail, FaultKind::lost_answer, FaultKind::crash_before, FaultKind::crash_after}) {
+  for (const FaultKind kind :
+       {FaultKind::fail, FaultKind::lost_answer, FaultKind::crash_before, FaultKind::crash_after}) {
     for (std::uint64_t nth = 1; nth <= 9; ++nth) {
       CAPTURE(static_cast<int>(kind));
       CAPTURE(nth);

@@ -53,8 +53,8 @@ class Generator {
 };
 
 std::string Generator::new_name(unsigned number) {
-  constexpr std::array<const char*, 6> kOdd = {"not\xff\xfeutf8-", "new\nline \t", "-dash",
-                                               "\\back'quote\"*?[", "d-", "d"};
+  constexpr std::array<const char*, 6> kOdd = {"not\xff\xfeutf8-",  "new\nline \t", "-dash",
+                                               "\\back'quote\"*?[", "d-",           "d"};
   const std::uint64_t kind = below(10);
   std::string name(kind < kOdd.size() ? kOdd[kind] : "d");
   if (kind == 6) name.assign(200, 'l');
@@ -216,7 +216,8 @@ bool mutate_tree(const std::string& root, std::uint64_t seed, const TreeShape& s
     }
   }
   Generator added(root, seed + 1, TreeShape{.entries = shape.entries / 4, .max_depth = shape.max_depth});
-  for (unsigned i = 0; i < shape.entries / 4; ++i) added.make_one(static_cast<unsigned>(seed % 1000) * 1000 + 100'000 + i);
+  for (unsigned i = 0; i < shape.entries / 4; ++i)
+    added.make_one(static_cast<unsigned>(seed % 1000) * 1000 + 100'000 + i);
   added.finish();
   return generator.ok() && added.ok();
 }

@@ -7,10 +7,10 @@
 namespace drkit::testing {
 
 struct TreeShape {
-  unsigned entries = 120;       ///< about so many
+  unsigned entries = 120;  ///< about so many
   unsigned max_depth = 6;
-  bool special_files = true;    ///< fifos, sockets, and devices when the process is root
-  bool foreign_owners = true;   ///< when the process is root
+  bool special_files = true;   ///< fifos, sockets, and devices when the process is root
+  bool foreign_owners = true;  ///< when the process is root
   std::uint64_t max_file_bytes = 300'000;
 };
 

@@ -15,10 +15,9 @@ Result<SharedFd> open_part(int parent, const std::string& name, std::string_view
   if (fd >= 0) return std::make_shared<const UniqueFd>(fd);
   if (errno != ENOTDIR && errno != ELOOP) return errno_error(errno, "open the parent directory", path);
   struct stat status;
-  const bool link =
-      ::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
-  return Error(ErrorCode::corrupt, link ? "refused path: a symbolic link is on the way"
-                                        : "refused path: a part of it is not a directory")
+  const bool link = ::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
+  return Error(ErrorCode::corrupt,
+               link ? "refused path: a symbolic link is on the way" : "refused path: a part of it is not a directory")
       .with("path", printable(path));
 }
 

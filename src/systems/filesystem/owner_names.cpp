@@ -10,7 +10,7 @@ namespace drkit::systems::filesystem {
 namespace {
 
 template <class Record, class Id, class Lookup>
-std::string look_up(Id id, Lookup lookup, char* Record::* name) {
+std::string look_up(Id id, Lookup lookup, char* Record::*name) {
   std::vector<char> buffer(1024);
   while (true) {
     Record record{};

@@ -74,8 +74,8 @@ Result<Entry> RestoreJournal::pop() {
   std::uint32_t length = 0;
   if (size_ < sizeof length) return cut;
   size_ -= sizeof length;
-  DRKIT_ASSIGN(std::size_t got, base::pread_full(file_.get(), std::as_writable_bytes(std::span(&length, 1)), size_,
-                                                 kIncompleteMarker));
+  DRKIT_ASSIGN(std::size_t got,
+               base::pread_full(file_.get(), std::as_writable_bytes(std::span(&length, 1)), size_, kIncompleteMarker));
   if (got < sizeof length || length > size_) return cut;
   size_ -= length;
   std::string record(length, '\0');

@@ -48,9 +48,8 @@ int XattrReader::read_with(List list, Get get, std::vector<ExtendedAttribute>& o
   if (length < 0) return errno == EOPNOTSUPP ? 0 : errno;
   const char* const end = names_.get() + length;
   for (const char* name = names_.get(); name < end; name += std::strlen(name) + 1) {
-    const ssize_t size = call_growing(value_, value_size_, [&](char* buffer, std::size_t room) {
-      return get(name, buffer, room);
-    });
+    const ssize_t size =
+        call_growing(value_, value_size_, [&](char* buffer, std::size_t room) { return get(name, buffer, room); });
     if (size >= 0) {
       out.push_back({name, std::string(value_.get(), static_cast<std::size_t>(size))});
     } else if (errno != ENODATA) {  // removed since it was listed
@@ -62,19 +61,16 @@ int XattrReader::read_with(List list, Get get, std::vector<ExtendedAttribute>& o
 }
 
 int XattrReader::read_path(const std::string& path, std::vector<ExtendedAttribute>& out) {
-  return read_with([&](char* buffer, std::size_t size) { return ::llistxattr(path.c_str(), buffer, size); },
-                   [&](const char* name, char* buffer, std::size_t size) {
-                     return ::lgetxattr(path.c_str(), name, buffer, size);
-                   },
-                   out);
+  return read_with(
+      [&](char* buffer, std::size_t size) { return ::llistxattr(path.c_str(), buffer, size); },
+      [&](const char* name, char* buffer, std::size_t size) { return ::lgetxattr(path.c_str(), name, buffer, size); },
+      out);
 }
 
 int XattrReader::read_fd(int fd, std::vector<ExtendedAttribute>& out) {
-  return read_with([fd](char* buffer, std::size_t size) { return ::flistxattr(fd, buffer, size); },
-                   [fd](const char* name, char* buffer, std::size_t size) {
-                     return ::fgetxattr(fd, name, buffer, size);
-                   },
-                   out);
+  return read_with(
+      [fd](char* buffer, std::size_t size) { return ::flistxattr(fd, buffer, size); },
+      [fd](const char* name, char* buffer, std::size_t size) { return ::fgetxattr(fd, name, buffer, size); }, out);
 }
 
 int XattrReader::read_at(int directory_fd, const std::string& proc, const std::string& name,

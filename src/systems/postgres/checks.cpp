@@ -11,9 +11,12 @@ namespace {
 
 drkit::Severity severity_of(Severity severity) {
   switch (severity) {
-    case Severity::info: return drkit::Severity::note;
-    case Severity::warning: return drkit::Severity::warning;
-    case Severity::error: return drkit::Severity::damage;
+    case Severity::info:
+      return drkit::Severity::note;
+    case Severity::warning:
+      return drkit::Severity::warning;
+    case Severity::error:
+      return drkit::Severity::damage;
   }
   return drkit::Severity::damage;
 }
@@ -54,7 +57,8 @@ class ClusterObserver final : public ContentObserver {
       report({severity_of(finding.severity), std::move(finding.code), std::move(finding.subject),
               std::move(finding.message)});
     }
-    return CheckSummary{files_, std::to_string(check_.pages_torn()) + " pages torn by writes during the backup, which WAL mends"};
+    return CheckSummary{
+        files_, std::to_string(check_.pages_torn()) + " pages torn by writes during the backup, which WAL mends"};
   }
 
  private:
@@ -141,7 +145,8 @@ class BootCheck final : public Check {
       report({drkit::Severity::damage, "boot_" + check.name, subject, check.output});
     }
     if (!boot.ready) {
-      report({drkit::Severity::damage, "boot_not_ready", snapshot, "the server did not become ready: " + boot.log_tail});
+      report(
+          {drkit::Severity::damage, "boot_not_ready", snapshot, "the server did not become ready: " + boot.log_tail});
     }
     char text[160];
     std::snprintf(text, sizeof text, "PostgreSQL %d: restored in %.1f s, ready after %.1f s more", boot.major_version,

@@ -74,7 +74,9 @@ class OneFileTarget final : public RestoreTarget {
 
   TargetInfo info() const override { return {"memory", "one", false}; }
   Result<void> begin(const Context&, const RestoreSettings&) override { return {}; }
-  Result<void> make(const Context&, const Entry&) override { return Error(ErrorCode::internal, "nothing but the file"); }
+  Result<void> make(const Context&, const Entry&) override {
+    return Error(ErrorCode::internal, "nothing but the file");
+  }
   Result<std::unique_ptr<Sink>> open(const Context&, const Entry& entry) override {
     ++opened;
     bytes.resize(static_cast<std::size_t>(entry.size_bytes));

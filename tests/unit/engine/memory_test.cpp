@@ -98,7 +98,8 @@ int back_up_generated(std::uint64_t memory_bytes, std::uint64_t size, bool compr
   create.password_cost = {.operations = 1, .memory_bytes = 1 << 20};
   OpenOptions options;
   options.memory_bytes = memory_bytes;
-  auto repository = Repository::create(ctx, std::make_shared<ForgetfulStorage>(), std::move(create), std::move(options));
+  auto repository =
+      Repository::create(ctx, std::make_shared<ForgetfulStorage>(), std::move(create), std::move(options));
   GeneratedSource source(size, compressible);
   if (!repository || !backup(ctx, *repository, source)) return 255;
   return static_cast<int>(std::min<std::uint64_t>((peak_kib() - before) / 2048 + 1, 254));
@@ -127,7 +128,8 @@ TEST_CASE("the peak of a long stream's backup stays within the memory given") {
       REQUIRE(code > 0);
       REQUIRE(code < 255);
       const std::uint64_t peak = static_cast<std::uint64_t>(code) * 2 * kMiB;
-      MESSAGE("memory " << memory / kMiB << " MiB, compressible " << compressible << ": peak " << peak / kMiB << " MiB");
+      MESSAGE("memory " << memory / kMiB << " MiB, compressible " << compressible << ": peak " << peak / kMiB
+                        << " MiB");
       CHECK(peak <= kFactor * memory);
     }
   }

@@ -111,7 +111,8 @@ std::vector<Subject> subjects() {
       {"index", encode_index(some_index()), [](ByteView b) { return again(decode_index(b), encode_index); }},
       {"snapshot", some_snapshot_object(), [](ByteView b) { return again(decode_snapshot(b), encode_snapshot); }},
       {"public", some_public(), [](ByteView b) { return again(decode_snapshot_public(b), encode_snapshot_public); }},
-      {"private", some_private(), [](ByteView b) { return again(decode_snapshot_private(b), encode_snapshot_private); }},
+      {"private", some_private(),
+       [](ByteView b) { return again(decode_snapshot_private(b), encode_snapshot_private); }},
       {"slot", some_slot(), [](ByteView b) { return again(decode_slot(b), encode_slot); }},
       {"config", encode_config({some<RepositoryId>(), 5, {}, some<Key>()}),
        [](ByteView b) { return again(decode_config(b), encode_config); }},
@@ -128,7 +129,8 @@ std::vector<Subject> subjects() {
 }
 
 void may_only_be_corrupt(const Result<Bytes>& result) {
-  if (!result) CHECK((result.error().code() == ErrorCode::corrupt || result.error().code() == ErrorCode::version_unsupported));
+  if (!result)
+    CHECK((result.error().code() == ErrorCode::corrupt || result.error().code() == ErrorCode::version_unsupported));
 }
 
 }  // namespace

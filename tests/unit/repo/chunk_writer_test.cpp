@@ -72,7 +72,8 @@ TEST_CASE("a put that fails ends the writer, at the latest with its flush, for g
   for (std::uint64_t nth = 1; nth <= 6; ++nth) {
     CAPTURE(nth);
     const auto impl = new_repository();
-    impl->storage = with_faults(impl->storage, {.faults = {{.call = StorageCall::put, .nth = nth, .retry = Retry::no}}});
+    impl->storage =
+        with_faults(impl->storage, {.faults = {{.call = StorageCall::put, .nth = nth, .retry = Retry::no}}});
     const auto writer = ChunkWriter::open(ctx, impl, 0);
     REQUIRE(writer.ok());
     const auto added = add_many(**writer, nth, 30);

@@ -32,7 +32,8 @@ std::vector<format::Record> many_records(std::size_t count) {
   SeededRandom random(5);
   for (std::size_t i = 0; i < count; ++i) {
     format::Record record;
-    record.entry.path = "dir-" + std::to_string(i / 700) + "/sub-" + std::to_string(i % 700 / 30) + "/file-" + std::to_string(i);
+    record.entry.path =
+        "dir-" + std::to_string(i / 700) + "/sub-" + std::to_string(i % 700 / 30) + "/file-" + std::to_string(i);
     record.entry.size_bytes = i + 1;
     record.entry.mtime_ns = static_cast<std::int64_t>(i) * 1'000'000;
     record.content.extents.resize(1);
@@ -87,12 +88,14 @@ TEST_CASE("50 000 records come back in order, and every seek finds the first rec
   CHECK_FALSE(all.next(ctx)->has_value());
   CHECK_FALSE(all.next(ctx)->has_value());
   const auto index_of = [&](const std::string& path) {
-    return std::lower_bound(records.begin(), records.end(), path,
-                            [](const format::Record& r, const std::string& p) { return entry_path_less(r.entry.path, p); }) -
+    return std::lower_bound(
+               records.begin(), records.end(), path,
+               [](const format::Record& r, const std::string& p) { return entry_path_less(r.entry.path, p); }) -
            records.begin();
   };
   SeededRandom random(1);
-  std::vector<std::string> places = {"", "a", "dir-", "dir-0", "dir-1/sub-3", "dir-1/sub-3/", "dir-71", "dir-9/zzz", "zzz", "\xff"};
+  std::vector<std::string> places = {"",       "a",         "dir-", "dir-0", "dir-1/sub-3", "dir-1/sub-3/",
+                                     "dir-71", "dir-9/zzz", "zzz",  "\xff"};
   for (int i = 0; i < 60; ++i) {
     const std::string path = records[static_cast<std::size_t>(random.below(records.size()))].entry.path;
     places.push_back(path);
@@ -128,9 +131,7 @@ TEST_CASE("a small edit of a large manifest stores a few nodes") {
   const auto impl = new_repository();
   std::vector<format::Record> records = many_records(50'000);
   const std::uint64_t whole = write(impl, records).bytes_put;
-  SUBCASE("nothing changed") {
-    CHECK(write(impl, records).bytes_put == 0);
-  }
+  SUBCASE("nothing changed") { CHECK(write(impl, records).bytes_put == 0); }
   SUBCASE("one record changed") {
     records[25'000].entry.mtime_ns = 7;
     CHECK(write(impl, records).bytes_put < whole / 20);

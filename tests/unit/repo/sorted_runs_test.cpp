@@ -25,7 +25,9 @@ format::ChunkId some_id(SeededRandom& random) {
   return id;
 }
 
-Location some_location(std::uint32_t number) { return {number, number + 1, number + 2, number + 3, number + 4, number + 5, 1}; }
+Location some_location(std::uint32_t number) {
+  return {number, number + 1, number + 2, number + 3, number + 4, number + 5, 1};
+}
 
 bool same(const Location& a, const Location& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
 

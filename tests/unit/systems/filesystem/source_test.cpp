@@ -118,7 +118,8 @@ TEST_CASE("a file that changes while it is read is reported") {
   const std::vector<Case> cases = {
       {"grows", [](const std::string& path) { std::ofstream(path, std::ios::app) << "more"; }},
       {"shrinks", [](const std::string& path) { fs::resize_file(path, 100'000); }},
-      {"is rewritten in place", [](const std::string& path) {
+      {"is rewritten in place",
+       [](const std::string& path) {
          std::fstream file(path, std::ios::in | std::ios::out);
          file << "X";
        }},

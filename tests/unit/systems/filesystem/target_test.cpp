@@ -35,9 +35,7 @@ Entry entry_of(std::string path, EntryType type, std::string link = {}, std::uin
   return entry;
 }
 
-Entry file_of(std::string path, std::uint64_t size) {
-  return entry_of(std::move(path), EntryType::regular, {}, size);
-}
+Entry file_of(std::string path, std::uint64_t size) { return entry_of(std::move(path), EntryType::regular, {}, size); }
 
 std::unique_ptr<RestoreTarget> begun(const std::string& root, bool delta = false) {
   auto target = make_filesystem_target(root);
@@ -83,8 +81,7 @@ TEST_CASE("an unfinished restore is marked, refused, and completed by a delta") 
     CHECK(put(*target, "a", "text").ok());
     CHECK(fs::exists(root + "/" + kMarker));
     const auto second = make_filesystem_target(root);
-    CHECK((*second)->begin(Context(), RestoreSettings{.delta = true}).error().code() ==
-          ErrorCode::precondition_failed);
+    CHECK((*second)->begin(Context(), RestoreSettings{.delta = true}).error().code() == ErrorCode::precondition_failed);
   }
   CHECK(fs::exists(root + "/" + kMarker));
   const auto again = make_filesystem_target(root);
@@ -101,10 +98,9 @@ TEST_CASE("paths that lead outside are refused and named") {
   const TempDir dir;
   const auto target = begun(dir / "root");
   const std::string nul("a\0b", 3);
-  for (const std::string& path : {std::string("/etc/x"), std::string(".."), std::string("../x"),
-                                  std::string("a/../../x"),
-                                  std::string("a//b"), std::string("a/"), std::string("./a"), nul,
-                                  std::string(kMarker), std::string(300, 'n')}) {
+  for (const std::string& path :
+       {std::string("/etc/x"), std::string(".."), std::string("../x"), std::string("a/../../x"), std::string("a//b"),
+        std::string("a/"), std::string("./a"), nul, std::string(kMarker), std::string(300, 'n')}) {
     CAPTURE(path);
     for (const EntryType type : {EntryType::directory, EntryType::symlink, EntryType::fifo, EntryType::hardlink}) {
       const auto made = target->make(Context(), entry_of(path, type, "a"));
