@@ -10,6 +10,7 @@
 #include "base/text_file.hpp"
 #include "engine/parent.hpp"
 #include "engine/progress_meter.hpp"
+#include "engine/read_ahead.hpp"
 #include "engine/read_crew.hpp"
 #include "repo/checkpoints.hpp"
 #include "repo/orphans.hpp"
@@ -69,10 +70,14 @@ class BackupRun {
     }
     meter_.set_total(source_.estimated_bytes());
     next_checkpoint_ = checkpoint_time();
-    engine::ReadCrew crew(ctx_, source_, impl_->keys.chunker_key, *chunks_, *manifest_, parent_.get(), meter_);
+    std::optional<engine::ReadAhead> ahead;
+    if (!info.ordered) ahead.emplace(ctx_, source_);
+    engine::ReadCrew crew(ctx_, ahead ? *ahead : source_, impl_->keys.chunker_key, *chunks_, *manifest_, parent_.get(),
+                          meter_);
     partial_allowed_ = info.entry_errors_are_partial;
     DRKIT_TRY(crew.run(info.concurrent_streams ? impl_->budget.readers : 1,
                        [this](engine::EntryResult&& result) { return deliver(std::move(result)); }));
+    ahead.reset();
     DRKIT_ASSIGN(receipt_, source_.finish(ctx_));
     return {};
   }
