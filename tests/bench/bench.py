@@ -19,6 +19,7 @@ from sections import NEED_CLUSTER, SECTIONS, TRANSACTIONS, Bench
 TOOLS = {"drkit": None, "PostgreSQL": ["/usr/lib/postgresql/15/bin/postgres", "--version"],
          "pgBackRest": ["pgbackrest", "version"], "restic": ["restic", "version"], "zstd": ["zstd", "--version"],
          "age": ["age", "--version"], "tar": ["tar", "--version"]}
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def arguments():
@@ -58,6 +59,16 @@ def require(options):
     for command in [*(line[0] for line in TOOLS.values() if line), "age-keygen", "setpriv", "/usr/bin/time"]:
         if not shutil.which(command):
             raise Failure(f"{command} is missing: run tests/setup bench test")
+
+
+def require_space(options, folder):
+    """Four restored copies, repositories and copies of these stand next to each other."""
+    needed = 2**30 + 8 * (options.scale * 16 * 10**6 + options.docs * 500) if NEED_CLUSTER & set(options.sections) else 0
+    if "tree" in options.sections:
+        needed += 4 * sum(stored_bytes(path) for path in options.tree)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise Failure(f"{folder} has {free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB are needed: give another --dir or a smaller --scale")
 
 
 def about(options):
@@ -103,30 +114,40 @@ def measure(options, folder, facts):
         bench = Bench(options, folder, runner, cluster)
         for name in options.sections:
             SECTIONS[name](bench)
+            facts["complete"] = name == options.sections[-1]
+            report.write_json(os.path.join(options.out, "bench.json"), facts, bench.results)
+            report.write_html(os.path.join(options.out, "bench.html"), facts, bench.results)
         return bench.results
     finally:
+        ignore_signals()
         if cluster:
             cluster.stop("immediate")
 
 
+def ignore_signals():
+    """Cleaning up is short and is not to be stopped halfway."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def interrupted(number, _):
-    raise Failure(f"stopped by signal {number}")
+    ignore_signals()
+    raise Failure(f"stopped by {signal.Signals(number).name}")
 
 
 def main():
     options = arguments()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, interrupted)
     folder = None
     try:
         require(options)
         folder = work_directory(options)
         os.chmod(folder, 0o755)
+        require_space(options, folder)
         facts = about(options)
-        rows = measure(options, folder, facts)
         os.makedirs(options.out, exist_ok=True)
-        report.write_json(os.path.join(options.out, "bench.json"), facts, rows)
-        report.write_html(os.path.join(options.out, "bench.html"), facts, rows)
+        rows = measure(options, folder, facts)
         print(report.table(rows))
         print(f"\nwritten: {options.out}/bench.json {options.out}/bench.html")
         return 0

@@ -58,8 +58,7 @@ class Runner:
         try:
             output, errors = process.communicate()
         except BaseException:
-            self._end(process.pid)
-            process.wait()
+            self._end(process)
             raise
         if process.returncode != 0:
             raise Failure(f"{command[0]} failed with {process.returncode}: {' '.join(command)}\n{errors or output}".rstrip())
@@ -81,8 +80,7 @@ class Runner:
             try:
                 _, status, usage = os.wait4(process.pid, 0)
             except BaseException:
-                self._end(process.pid)
-                process.wait()
+                self._end(process)
                 raise
             wall = time.monotonic() - begin
         cpu = machine_cpu() - cpu
@@ -106,8 +104,14 @@ class Runner:
         return "\n".join(text for text in texts if text)
 
     @staticmethod
-    def _end(group):
-        try:
-            os.killpg(group, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
+    def _end(process):
+        """Ends the command and what it has started, in its session."""
+        for number, patience in ((signal.SIGTERM, 20), (signal.SIGKILL, None)):
+            try:
+                os.killpg(process.pid, number)
+                process.wait(patience)
+                return
+            except ProcessLookupError:
+                return
+            except subprocess.TimeoutExpired:
+                continue

@@ -4,7 +4,7 @@ import html
 import json
 import statistics
 
-COLUMNS = (("wall", "wall s"), ("cpu", "cpu s"), ("max_rss", "rss MiB"), ("stored", "stored MB"), ("added", "added MB"))
+COLUMNS = (("wall", "wall s"), ("cpu", "cpu s"), ("machine_cpu", "all cpu s"), ("max_rss", "rss MiB"), ("stored", "stored MB"), ("added", "added MB"))
 
 
 def median(row, key):
@@ -46,9 +46,8 @@ def table(rows):
 
 
 def write_json(path, about, rows):
-    medians = {key: None for key, _ in COLUMNS}
     document = {**about, "results": [
-        {**row, "median": {key: median(row, key) for key in medians}, "wall_ratio": ratio(rows, row)} for row in rows]}
+        {**row, "median": {key: median(row, key) for key, _ in COLUMNS}, "wall_ratio": ratio(rows, row)} for row in rows]}
     with open(path, "w", encoding="utf-8") as stream:
         json.dump(document, stream, indent=1)
         stream.write("\n")

@@ -5,7 +5,7 @@ import pwd
 import secrets
 import shutil
 
-from cluster import BIN
+from cluster import BIN, PORT
 
 PGBACKREST = """[global]
 repo1-path={repository}
@@ -129,7 +129,7 @@ class PgBackRest:
         with open(self.config, "w", encoding="utf-8") as stream:
             stream.write(PGBACKREST.format(
                 repository=self.name, password=secrets.token_hex(24), threads=self.threads, data=self.cluster.data,
-                lock=os.path.join(self.home, "lock"), spool=os.path.join(self.home, "spool"), port="54329",
+                lock=os.path.join(self.home, "lock"), spool=os.path.join(self.home, "spool"), port=PORT,
                 sockets=self.cluster.sockets))
         shutil.chown(self.config, "postgres", "postgres")
         os.chmod(self.config, 0o600)
