@@ -4,7 +4,8 @@ import html
 import json
 import statistics
 
-COLUMNS = (("wall", "wall s"), ("cpu", "cpu s"), ("machine_cpu", "all cpu s"), ("max_rss", "rss MiB"), ("stored", "stored MB"), ("added", "added MB"))
+COLUMNS = (("wall", "wall s"), ("cpu", "cpu s"), ("machine_cpu", "all cpu s"), ("max_rss", "rss MiB"),
+           ("stored", "stored MB"), ("added", "added MB"))
 
 
 def median(row, key):
