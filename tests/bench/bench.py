@@ -19,6 +19,7 @@ from sections import NEED_CLUSTER, SECTIONS, TRANSACTIONS, Bench
 TOOLS = {"drkit": None, "PostgreSQL": ["/usr/lib/postgresql/15/bin/postgres", "--version"],
          "pgBackRest": ["pgbackrest", "version"], "restic": ["restic", "version"], "zstd": ["zstd", "--version"],
          "age": ["age", "--version"], "tar": ["tar", "--version"]}
+TREE = ["/usr/share", "/usr/include", "/usr/lib/python3"]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -29,7 +30,7 @@ def arguments():
     parser.add_argument("--scale", type=int, default=150, help="pgbench scale, about 15 MB each (150)")
     parser.add_argument("--docs", type=int, default=820000, help="JSON documents, about 400 bytes each (820000)")
     parser.add_argument("--threads", type=int, default=2, help="processors that each tool may use (2)")
-    parser.add_argument("--tree", nargs="+", default=["/usr/share", "/usr/include", "/usr/lib/python3"], help="folders for `tree`")
+    parser.add_argument("--tree", action="append", metavar="FOLDER", help=f"to copy for `tree`, repeatable ({' '.join(TREE)})")
     parser.add_argument("--dir", help="work directory, made if missing, must be empty (a new one in /var/tmp)")
     parser.add_argument("--keep", action="store_true", help="leave the work directory")
     parser.add_argument("--smoke", action="store_true", help="scale 3, one run, a small tree: does everything work?")
@@ -43,6 +44,7 @@ def arguments():
         parser.error("--runs, --scale, --docs and --threads start at 1")
     options.sections = [name for name in SECTIONS if not options.sections or name in options.sections]
     options.transactions = TRANSACTIONS
+    options.tree = options.tree or TREE
     if options.smoke:
         options.runs, options.scale, options.docs, options.transactions = 1, 3, 20000, 400
         options.tree = ["/usr/include/linux"]
