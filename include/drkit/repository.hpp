@@ -49,8 +49,8 @@ struct Credential {
   std::optional<Secret> key;
 };
 
-/// Argon2id cost of password slots. The default is above what OWASP asks for (46 MiB and one pass, or 19 MiB and two) and
-/// lets every command work within 64 MiB.
+/// Argon2id cost of password slots. The default is above what OWASP asks for (46 MiB and one pass, or 19 MiB and two)
+/// and lets every command work within 64 MiB.
 struct PasswordCost {
   std::uint64_t operations = 4;
   std::uint64_t memory_bytes = 40ULL << 20;

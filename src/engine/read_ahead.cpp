@@ -41,10 +41,16 @@ class ReadAhead::AheadStream final : public Stream {
     used_ = 0;
     Item item = owner_.pop();
     switch (item.kind) {
-      case Item::Kind::data: block_ = std::move(item.data); return {};
-      case Item::Kind::hole: hole_ = item.hole_bytes; return {};
-      case Item::Kind::failed: return std::move(*item.error);
-      default: break;
+      case Item::Kind::data:
+        block_ = std::move(item.data);
+        return {};
+      case Item::Kind::hole:
+        hole_ = item.hole_bytes;
+        return {};
+      case Item::Kind::failed:
+        return std::move(*item.error);
+      default:
+        break;
     }
     closed_ = true;
     close_error_ = std::move(item.error);

@@ -31,10 +31,10 @@ class ReadAhead final : public Source {
  private:
   struct Item {
     enum class Kind : std::uint8_t { entry, data, hole, closed, end, failed } kind = Kind::end;
-    Entry entry;                  ///< entry
-    base::Buffer data;            ///< data
+    Entry entry;        ///< entry
+    base::Buffer data;  ///< data
     std::uint64_t hole_bytes = 0;
-    std::optional<Error> error;   ///< failed; closed when close failed
+    std::optional<Error> error;  ///< failed; closed when close failed
   };
   class AheadStream;
 
