@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <drkit/check.hpp>
+#include <drkit/secret.hpp>
 #include <drkit/spi/source.hpp>
 #include <drkit/spi/storage.hpp>
 #include <drkit/spi/target.hpp>
@@ -19,6 +20,14 @@ struct StorageOptions {
   std::uint64_t upload_bytes_per_second = 0;  ///< 0: unlimited
   std::uint64_t download_bytes_per_second = 0;
   unsigned attempts = 5;  ///< of retryable failures; 1: no retry
+  /// Credentials of storages that take some. S3 without a user asks the standard AWS places instead.
+  std::string user = {};                     ///< name, or access key id
+  Secret password = {};                      ///< password, secret access key, bearer token, or passphrase of key_file
+  std::string key_file = {};                 ///< sftp: private key
+  std::string ca_file = {};                  ///< https: PEM file of authorities to trust instead of the system's
+  std::string client_certificate_file = {};  ///< https: PEM file
+  std::string client_key_file = {};          ///< https: PEM file
+  std::string proxy = {};                    ///< "": none
 };
 /// Opens `file:///dir`, a bare path, or `mem:`. Errors: invalid_argument, unsupported (scheme), not_found.
 DRKIT_API Result<StoragePtr> open_storage(const Context& ctx, std::string_view address,
