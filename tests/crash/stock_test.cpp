@@ -1,6 +1,8 @@
 // What a backup does about packs that are gone, packs that nobody listed, and packs that are about to be removed.
 #include <doctest/doctest.h>
 
+#include <drkit/check.hpp>
+
 #include "crash/memory_tree.hpp"
 #include "crash/warning_log.hpp"
 #include "golden/incremental.hpp"
@@ -175,6 +177,11 @@ TEST_CASE("a condemned pack can be read, is not counted on, and is not warned of
   must_be(storage, before, tree);
   CHECK(must_back_up(log.context(), repository, tree).stats.chunks_new == 0);
   CHECK_FALSE(log.names("data/"));
+  CheckOptions options;
+  options.level = CheckLevel::chunks;
+  const auto report = check(Context(), repository, nullptr, {}, options);
+  REQUIRE_MESSAGE(report.ok(), report.error().to_string());
+  CHECK(report->ok());
 }
 
 TEST_CASE("an index object that lists a condemned pack as any other does not bring it back, whichever is read first") {

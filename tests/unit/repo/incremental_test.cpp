@@ -90,9 +90,10 @@ TEST_CASE("two files without a digest differ when their pieces do") {
 }
 
 TEST_CASE("a wrong digest is refused by who reads a file from its beginning to its end") {
+  const Context ctx;
   Subject subject;
   const auto impl = subject.repository.impl();
-  const auto chunks = repo::ChunkWriter::open(Context(), impl, 1);
+  const auto chunks = repo::ChunkWriter::open(ctx, impl, 1);
   REQUIRE(chunks.ok());
   repo::ManifestWriter manifest(**chunks);
   const auto reader = engine::SnapshotReader::open(Context(), subject.repository, subject.full);
@@ -147,9 +148,10 @@ TEST_CASE("a source whose name is no UTF-8 finds its parent") {
 }
 
 TEST_CASE("a node's id is no piece of a file, and the other way round") {
+  const Context ctx;
   const StoragePtr storage = make_memory_storage();
   Repository repository = new_repository(storage);
-  const auto chunks = repo::ChunkWriter::open(Context(), repository.impl(), 1);
+  const auto chunks = repo::ChunkWriter::open(ctx, repository.impl(), 1);
   REQUIRE(chunks.ok());
   const ByteView bytes = as_bytes("the same bytes");
   const auto data = (*chunks)->id_of(format::PackType::data, crypto::sha256(bytes));
