@@ -213,7 +213,8 @@ Result<std::shared_ptr<repo::Index>> Repository::Impl::index(const Context& ctx,
 
 // False when an index object vanished while it was read.
 Result<bool> Repository::Impl::refresh_index(const Context& ctx) {
-  DRKIT_ASSIGN(const std::vector<std::string> objects, repo::list_keys(ctx, *storage, repo::kIndexPrefix));
+  DRKIT_ASSIGN(std::vector<std::string> objects, repo::list_keys(ctx, *storage, repo::kIndexPrefix));
+  std::erase_if(objects, [](const std::string& key) { return !repo::has_name_of<32>(key, repo::kIndexPrefix); });
   // An object that vanished listed packs that may have vanished with it: nobody may count on their chunks.
   if (!index_ || !std::includes(objects.begin(), objects.end(), index_objects_.begin(), index_objects_.end())) {
     index_ = std::make_shared<repo::Index>(spool_directory());

@@ -96,3 +96,21 @@ TEST_CASE("one damaged snapshot: the others restore by their ids, new backups go
   CHECK(list_afresh()->size() == 2);
   CHECK(backup_tree(ctx, *repository, subject.snapshots[1].tree).ok());
 }
+
+TEST_CASE("objects of names that are no ids are somebody else's: nothing fails because of them, nothing removes them") {
+  const Context ctx;
+  const Subject subject;
+  const StoragePtr storage = storage_of(subject.objects);
+  const std::vector<std::string> strays = {"snapshots/notes.txt", "forgotten/x", "keys/old/0123", "index/readme",
+                                           "data/ab/ab",          "other/thing", "leases/stray"};
+  for (const std::string& key : strays) REQUIRE(storage->put(ctx, key, Bytes(5), {}).ok());
+  auto repository = Repository::open(ctx, storage, opening("pw"));
+  REQUIRE_MESSAGE(repository.ok(), repository.error().to_string());
+  CHECK(repository->keys(ctx)->size() == 1);
+  const auto made = backup_tree(ctx, *repository, subject.snapshots[1].tree);
+  REQUIRE_MESSAGE(made.ok(), made.error().to_string());
+  CHECK(*restore_tree(ctx, *repository, *made) == subject.snapshots[1].tree);
+  CHECK(repository->snapshots(ctx)->size() == 3);
+  CHECK(repository->rotate_key(ctx, opening("pw").credential).ok());
+  for (const std::string& key : strays) CHECK(storage->stat(ctx, key).ok());
+}

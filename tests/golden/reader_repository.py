@@ -1,6 +1,7 @@
 """A repository of format 1 read from a directory, as docs/format/v1.md specifies it; no libdrkit."""
 
 import hashlib
+import re
 import struct
 from pathlib import Path
 
@@ -34,7 +35,11 @@ class Storage:
         require(len(data) == length, name + " is shorter than its index says")
         return data
 
-    def names(self, folder):
+    def names(self, folder, digits):
+        """Objects whose names are so many hexadecimal digits; others are somebody else's."""
+        return [n for n in self.all_names(folder) if re.fullmatch(f"{folder}/[0-9a-f]{{{digits}}}", n)]
+
+    def all_names(self, folder):
         base = self.root / folder
         return sorted(f"{folder}/{p.relative_to(base).as_posix()}" for p in base.rglob("*") if p.is_file())
 
@@ -104,7 +109,7 @@ class Repository:
 
     def open_slots(self, password, key_text):
         problem = BadKey("the password or key opens no slot")
-        for name in self.storage.names("keys"):
+        for name in self.storage.names("keys", 32):
             try:
                 keys = self.open_slot(name, password, key_text)
             except Corrupt as error:
@@ -163,7 +168,7 @@ class Repository:
 
     def load_index(self):
         segments, replaced = {}, set()
-        for name in self.storage.names("index"):
+        for name in self.storage.names("index", 64):
             data = self.storage.get(name, MAX_OBJECT[INDEX])
             digest = sha256(data)
             require(digest.hex() == name.split("/")[-1], name + " is not named by its SHA-256")
@@ -254,12 +259,12 @@ class Repository:
 
     def load_snapshots(self):
         loaded = {}
-        for name in self.storage.names("snapshots"):
+        for name in self.storage.names("snapshots", 32):
             snapshot = self.load_snapshot(name)
             if snapshot:
                 loaded[snapshot["id"]] = snapshot
         forgotten = set()
-        for name in self.storage.names("forgotten"):
+        for name in self.storage.names("forgotten", 32):
             snapshot_id = name.split("/")[-1]
             associated = self.ad(TOMBSTONE, from_hex(snapshot_id, 16, name + " is not named as a tombstone"))
             unseal(self.keys.index_key, associated, self.storage.payload(name, TOMBSTONE), name)
