@@ -35,9 +35,10 @@ issue_certificate() {
   if [ "$days" -lt 0 ]; then
     # `x509 -days` only counts forward; `ca` takes dates.
     : >index.txt
-    openssl ca -batch -config /dev/null -name x -in "$name.csr" -out "$name.crt" -startdate 20200101000000Z \
-      -enddate 20200201000000Z -notext -rand_serial -md sha256 -keyfile ca.key -cert ca.crt -outdir . \
-      -config <(printf '[x]\ndatabase=index.txt\npolicy=p\nx509_extensions=e\n[p]\ncommonName=supplied\n[e]\nsubjectAltName=%s\n' "$names")
+    echo 01 >serial
+    openssl ca -batch -name x -in "$name.csr" -out "$name.crt" -startdate 20200101000000Z \
+      -enddate 20200201000000Z -notext -md sha256 -keyfile ca.key -cert ca.crt -outdir . \
+      -config <(printf '[x]\ndatabase=index.txt\nserial=serial\npolicy=p\nx509_extensions=e\n[p]\ncommonName=supplied\n[e]\nsubjectAltName=%s\n' "$names")
   else
     openssl x509 -req -in "$name.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days "$days" -out "$name.crt" \
       -extfile <(printf 'subjectAltName=%s\n' "$names")
