@@ -117,7 +117,7 @@ class WebdavStorage final : public Storage {
     // MOVE over a folder would remove everything in it.
     if (!options.if_absent) DRKIT_TRY(require_no_folder(ctx, key));
     DRKIT_TRY(prepare_uploads(ctx));
-    DRKIT_TRY(folders_.make(ctx, storage::webdav::parent_of(path_of(key))));
+    DRKIT_TRY(make_folders(ctx, key));
     DRKIT_ASSIGN(const std::string name, storage::webdav::random_name());
     Upload upload(*server_, temp_folder() + "/" + name);
     auto done = upload.send(ctx, bytes, place_.parts);
@@ -133,6 +133,13 @@ class WebdavStorage final : public Storage {
     return done;
   }
 
+  Result<void> make_folders(const Context& ctx, std::string_view key) {
+    const std::string path = path_of(key);
+    auto made = folders_.make(ctx, storage::webdav::parent_of(path));
+    if (!made && storage::webdav::may_hide_absence(made.error())) DRKIT_TRY(require_folders_above(ctx, key));
+    return made;
+  }
+
   // A server that does not answer, and a caller who wants to leave, are not kept for tidiness: the upload is removed
   // when it is stale.
   static bool worth_asking(const Error& error) {
@@ -142,13 +149,12 @@ class WebdavStorage final : public Storage {
 
   Result<void> settle(const Context& ctx, Upload& upload, std::string_view key, PutOptions options) {
     const std::string path = path_of(key);
-    const std::string folder(storage::webdav::parent_of(path));
     DRKIT_ASSIGN(net::HttpResponse response, upload.move_to(ctx, path, !options.if_absent));
     const int status = response.status;
     if (status == 403 || status == 404 || status == 409 || status == 500) {
       // The folder may have been removed since we made it.
-      folders_.forget(folder);
-      DRKIT_TRY(folders_.make(ctx, folder));
+      folders_.forget(storage::webdav::parent_of(path));
+      DRKIT_TRY(make_folders(ctx, key));
       DRKIT_ASSIGN(response, upload.move_to(ctx, path, !options.if_absent));
     }
     if (response.status == 201 || response.status == 204 || response.status == 200) return {};
