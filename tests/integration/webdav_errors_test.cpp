@@ -197,6 +197,13 @@ TEST_CASE("large objects go to Nextcloud in parts, small ones whole") {
     ++parts;
   }
   CHECK(parts == 6);
+  // The address as Nextcloud shows it leads to the same place.
+  StorageOptions by_mail = server.options();
+  by_mail.user = "drkit";
+  const StoragePtr shown =
+      open_or_throw("nextcloud+http://" + server.host() + "/remote.php/dav/files/drkit/x?part_mib=5", by_mail);
+  CHECK(as_text(*shown->get({}, "data/small", {})) == "1");
+  REQUIRE(shown->put({}, "data/other", as_bytes(body), {.if_absent = true}).ok());
   CHECK(std::filesystem::is_empty(server.folder() / "uploads"));
   CHECK(std::filesystem::is_empty(server.files() / "x/tmp~"));
 }

@@ -72,6 +72,13 @@ TEST_CASE("bursts of 503: told with the wait that the server asks for, overcome 
   CHECK(patient->put({}, "k", as_bytes("1"), {.if_absent = true}).ok());
   CHECK(as_text(*patient->get({}, "k", {})) == "1");
   CHECK(line.chaos.count("errors") == 6);
+
+  // Opening asks the server, too.
+  line.chaos.set(R"({"error_next": 1, "error_status": 503})");
+  std::string address = line.server.address("x");
+  address.replace(address.find(line.server.host()), line.server.host().size(), line.chaos.host());
+  CHECK(open_storage({}, address, line.server.options()).ok());
+  CHECK(line.chaos.count("errors") == 7);
 }
 
 TEST_CASE("a third of all answers lost: whoever created an object learns it, and every object is whole") {

@@ -217,12 +217,16 @@ std::string origin_of(const base::Address& address) {
          (address.port == 0 ? "" : ":" + std::to_string(address.port));
 }
 
-// What users copy from Nextcloud's settings has /remote.php/; what they type does not.
+// What users copy from Nextcloud's settings has /remote.php/dav/files/ID; what they type does not. Who logs in by mail
+// has an id that only the former tells.
 void place_in_nextcloud(Place& place, const WebdavOptions& options) {
-  const std::size_t script = place.root.find("/remote.php/");
-  const std::string prefix = script == std::string::npos ? "" : place.root.substr(0, script);
-  if (script == std::string::npos) place.root = "/remote.php/dav/files/" + options.user + place.root;
-  place.parts = {prefix + "/remote.php/dav/uploads/" + options.user, options.part_bytes};
+  constexpr std::string_view kFiles = "/remote.php/dav/files/";
+  const std::size_t script = place.root.find(kFiles);
+  const bool typed = script == std::string::npos;
+  if (typed) place.root = std::string(kFiles) + options.user + place.root;
+  const std::string prefix = typed ? "" : place.root.substr(0, script);
+  const std::string inside = place.root.substr(prefix.size() + kFiles.size());
+  place.parts = {prefix + "/remote.php/dav/uploads/" + inside.substr(0, inside.find('/')), options.part_bytes};
 }
 
 Result<Place> place_of(const base::Address& address, const WebdavOptions& options) {
@@ -231,6 +235,9 @@ Result<Place> place_of(const base::Address& address, const WebdavOptions& option
   if (address.host.empty()) return bad("the address has no host");
   if (!address.query.empty()) return bad("the address has a query");
   if (options.nextcloud && options.user.empty()) return bad("Nextcloud needs the name of a user");
+  const bool old_way = address.path.find("/remote.php/") != std::string::npos &&
+                       address.path.find("/remote.php/dav/files/") == std::string::npos;
+  if (options.nextcloud && old_way) return bad("Nextcloud's address ends with /remote.php/dav/files/NAME/FOLDER");
   if (options.nextcloud && options.part_bytes < kMinPartBytes) return bad("parts of less than 5 MiB");
   if (options.auth != WebdavAuth::automatic && options.password.empty()) return bad("the password or token is missing");
   Place place{(options.nextcloud ? "nextcloud+" : "webdav+") + address.scheme,
