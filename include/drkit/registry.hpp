@@ -29,7 +29,8 @@ struct StorageOptions {
   std::string client_key_file = {};          ///< https: PEM file
   std::string proxy = {};                    ///< "": none
 };
-/// Opens `file:///dir`, a bare path, or `mem:`. Errors: invalid_argument, unsupported (scheme), not_found.
+/// Opens `file:///dir`, a bare path, `mem:`, `webdav+https://host/folder` or `nextcloud+https://host/folder`.
+/// Errors: invalid_argument, unsupported (scheme), not_found, and the storage's own.
 DRKIT_API Result<StoragePtr> open_storage(const Context& ctx, std::string_view address,
                                           const StorageOptions& options = {});
 
