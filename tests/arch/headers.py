@@ -33,6 +33,7 @@ THIRD_PARTY = {
     "curl": ("curl/",),
     "fmt": ("fmt/",),
     "libpq": ("libpq-fe.h", "libpq/", "postgres_ext.h", "pg_config.h"),
+    "libssh": ("libssh/",),
     "nlohmann": ("nlohmann/",),
     "openssl": ("openssl/",),
     "pybind11": ("pybind11/", "Python.h"),
