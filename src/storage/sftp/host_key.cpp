@@ -1,6 +1,6 @@
 // Who the server is. Nothing is ever accepted because it is new.
 #include <array>
-#include <vector>
+#include <fstream>
 
 #include "storage/sftp/session.hpp"
 
@@ -31,13 +31,30 @@ Result<std::string> fingerprint_of_server(ssh_session session) {
   return fingerprint_of(SshKey(key).get());
 }
 
-std::string known_fingerprint(ssh_session session) {
-  struct ssh_knownhosts_entry* entry = nullptr;
-  static_cast<void>(ssh_session_get_known_hosts_entry(session, &entry));
-  if (entry == nullptr) return "a key of another kind";
-  const auto fingerprint = fingerprint_of(entry->publickey);
-  ssh_knownhosts_entry_free(entry);
-  return fingerprint ? *fingerprint : "unreadable";
+// The first key that a file of known hosts has for the server; libssh shows the matching one alone.
+std::string fingerprint_in(const std::string& file, const std::string& host) {
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);) {
+    struct ssh_knownhosts_entry* entry = nullptr;
+    if (ssh_known_hosts_parse_line(host.c_str(), line.c_str(), &entry) != SSH_OK || entry == nullptr) continue;
+    const auto fingerprint = fingerprint_of(entry->publickey);
+    ssh_knownhosts_entry_free(entry);
+    if (fingerprint) return *fingerprint;
+  }
+  return {};
+}
+
+std::string known_fingerprint(ssh_session session, const Settings& settings) {
+  const std::string host =
+      settings.port == 22 ? settings.host : "[" + settings.host + "]:" + std::to_string(settings.port);
+  for (const ssh_options_e option : {SSH_OPTIONS_KNOWNHOSTS, SSH_OPTIONS_GLOBAL_KNOWNHOSTS}) {
+    char* file = nullptr;
+    if (ssh_options_get(session, option, &file) != SSH_OK || file == nullptr) continue;
+    const std::string found = fingerprint_in(file, host);
+    ssh_string_free_char(file);
+    if (!found.empty()) return found;
+  }
+  return "a key of another kind";
 }
 
 Error distrust(std::string message, std::string expected, std::string found) {
@@ -46,7 +63,7 @@ Error distrust(std::string message, std::string expected, std::string found) {
       .with("found", std::move(found));
 }
 
-Result<void> ask_known_hosts(ssh_session session) {
+Result<void> ask_known_hosts(ssh_session session, const Settings& settings) {
   const auto state = ssh_session_is_known_server(session);
   if (state == SSH_KNOWN_HOSTS_OK) return {};
   DRKIT_ASSIGN(std::string found, fingerprint_of_server(session));
@@ -54,7 +71,7 @@ Result<void> ask_known_hosts(ssh_session session) {
     case SSH_KNOWN_HOSTS_CHANGED:
     case SSH_KNOWN_HOSTS_OTHER:
       return distrust("the server's host key is not the known one: another server, or somebody in between",
-                      known_fingerprint(session), std::move(found));
+                      known_fingerprint(session, settings), std::move(found));
     case SSH_KNOWN_HOSTS_UNKNOWN:
     case SSH_KNOWN_HOSTS_NOT_FOUND:
       return distrust("the server's host key is not known: pin it in the address (host_key=) or add it to known_hosts",
@@ -84,7 +101,7 @@ Result<SshSession> open_pinned(const Context& ctx, const Settings& settings, Dea
 Result<SshSession> open_trusted_session(const Context& ctx, const Settings& settings, Deadline deadline) {
   if (!settings.host_key.empty()) return open_pinned(ctx, settings, deadline);
   DRKIT_ASSIGN(SshSession session, open_session(ctx, settings, deadline, ""));
-  DRKIT_TRY(ask_known_hosts(session.get()));
+  DRKIT_TRY(ask_known_hosts(session.get(), settings));
   return session;
 }
 

@@ -57,7 +57,7 @@ class SftpStorage final : public Storage {
   Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
     DRKIT_TRY(begin_call(ctx, key));
     return with_client<void>(ctx, key, [&](Client& client) -> Result<void> {
-      DRKIT_TRY(may_write(client));
+      DRKIT_TRY(may_write(ctx, client));
       DRKIT_ASSIGN(const PutResult done, write_object(ctx, client, root(), key, bytes, options));
       if (options.if_absent && !done.atomic) atomic_create_ = false;
       if (!swept_.exchange(true)) remove_stale_temp_files(ctx, client, root());
@@ -101,8 +101,13 @@ class SftpStorage final : public Storage {
     return make_directories(ctx, client, absolute ? "/" : ".", std::string_view(path).substr(absolute ? 1 : 0));
   }
 
-  Result<void> may_write(const Client& client) const {
+  Result<void> may_write(const Context& ctx, Client& client) {
     if (client.abilities().fsync || !pool_.settings().require_fsync) return {};
+    // Servers that let nobody write do not offer to sync either: that is the better answer then.
+    DRKIT_ASSIGN(const Status made,
+                 client.call_status(
+                     ctx, std::move(Packet(Op::mkdir).text(path_of(kTempDirectory)).u32(kHasPermissions).u32(0700))));
+    if (made == Status::permission_denied) return status_error(ctx, client, root(), made, "write");
     return Error(
         ErrorCode::unsupported,
         "the server cannot make writes durable (no fsync@openssh.com); fsync=optional in the address accepts that");
