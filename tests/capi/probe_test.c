@@ -63,6 +63,7 @@ static void options_reach_the_storage_and_no_secret_comes_back(void) {
 }
 
 int main(void) {
+  begin_tests();
   probe_tells_and_leaves_nothing();
   options_reach_the_storage_and_no_secret_comes_back();
   return end_tests();
