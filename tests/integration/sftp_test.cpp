@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include <drkit/backup.hpp>
+#include <drkit/probe.hpp>
 #include <drkit/restore.hpp>
 #include <drkit/sources.hpp>
 #include <drkit/spi/conformance.hpp>
@@ -97,4 +98,18 @@ TEST_CASE("a repository lives on it") {
   const auto restored = restore(ctx, *repository, *snapshot, **target);
   REQUIRE_MESSAGE(restored.ok(), restored.error().to_string());
   CHECK(testing::compare_trees(tree, back).empty());
+}
+
+TEST_CASE("a probe finds it safe") {
+  const SshServer server;
+  const auto storage = server.open("place");
+  REQUIRE(storage.ok());
+  const auto report = probe_storage({}, **storage, {.object_bytes = 1 << 20, .small_objects = 16});
+  REQUIRE_MESSAGE(report.ok(), report.error().to_string());
+  for (const ProbeItem& item : report->items) {
+    INFO(item.id);
+    const bool speed = item.id == "small_objects";
+    CHECK_MESSAGE((speed || item.verdict == ProbeVerdict::ok), item.explanation);
+  }
+  CHECK(report->safe());
 }
