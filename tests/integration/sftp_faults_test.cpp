@@ -29,6 +29,8 @@ Error open_error(const SshServer& server, const std::string& query, const Storag
 
 std::size_t temp_files(const SshServer& server, const std::string& place) {
   std::size_t count = 0;
+  // A put that was cancelled before its first step has made no directory.
+  if (!fs::exists(server.data(place + "/tmp~"))) return 0;
   for (const auto& entry : fs::directory_iterator(server.data(place + "/tmp~"))) count += entry.is_regular_file();
   return count;
 }

@@ -171,6 +171,15 @@ class Put {
       return {};
     }
     DRKIT_TRY(fail_if_there());
+    return cannot_name(renamed);
+  }
+
+  // A file opens as well as a directory: only the rename shows that it can hold no names.
+  Error cannot_name(Status renamed) {
+    const auto parent = look(ctx_, client_, root_, parent_of(path_));
+    if (parent && *parent && (*parent)->is_file()) {
+      return Error(ErrorCode::precondition_failed, "a file is where a directory is needed");
+    }
     return status_error(ctx_, client_, root_, renamed, "name the object");
   }
 
@@ -188,7 +197,7 @@ class Put {
     }
     rename.text(temp_).text(path_);
     DRKIT_ASSIGN(const Status renamed, client_.call_status(ctx_, std::move(rename)));
-    if (renamed != Status::ok) return status_error(ctx_, client_, root_, renamed, "name the object");
+    if (renamed != Status::ok) return cannot_name(renamed);
     temp_may_exist_ = false;
     return {};
   }
