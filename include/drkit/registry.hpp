@@ -24,6 +24,7 @@ struct StorageOptions {
   std::string user = {};                     ///< name, or access key id
   Secret password = {};                      ///< password, secret access key, bearer token, or passphrase of key_file
   std::string key_file = {};                 ///< sftp: private key
+  std::string agent_socket = {};             ///< sftp: socket of an ssh-agent; "": none
   std::string ca_file = {};                  ///< https: PEM file of authorities to trust instead of the system's
   std::string client_certificate_file = {};  ///< https: PEM file
   std::string client_key_file = {};          ///< https: PEM file

@@ -4,9 +4,15 @@
 #include "base/url.hpp"
 #include "registry/path_address.hpp"
 #include "registry/webdav_address.hpp"
+#include "storage/sftp/sftp.hpp"
 
 namespace drkit {
 namespace {
+
+Result<StoragePtr> open_sftp(const Context& ctx, std::string_view address, const StorageOptions& options) {
+  DRKIT_ASSIGN(storage::sftp::Settings settings, storage::sftp::parse(address, options));
+  return storage::sftp::open(ctx, std::move(settings));
+}
 
 Result<StoragePtr> open_driver(const Context& ctx, std::string_view address, const StorageOptions& options) {
   const std::string scheme = base::scheme_of(address);
@@ -23,6 +29,7 @@ Result<StoragePtr> open_driver(const Context& ctx, std::string_view address, con
     return make_memory_storage();
   }
   if (registry::is_webdav(scheme)) return registry::open_webdav(ctx, address, options);
+  if (scheme == "sftp") return open_sftp(ctx, address, options);
   return Error(ErrorCode::unsupported, "this build has no storage with this scheme").with("scheme", scheme);
 }
 

@@ -34,6 +34,7 @@ THIRD_PARTY = {
     "expat": ("expat.h",),
     "fmt": ("fmt/",),
     "libpq": ("libpq-fe.h", "libpq/", "postgres_ext.h", "pg_config.h"),
+    "libssh": ("libssh/",),
     "nlohmann": ("nlohmann/",),
     "openssl": ("openssl/",),
     "pybind11": ("pybind11/", "Python.h"),
