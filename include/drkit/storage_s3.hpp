@@ -76,7 +76,7 @@ struct S3Options {
   /// The bucket in the path instead of the host's name. detect: where an endpoint is given, and where a host name can
   /// not hold the bucket's name.
   S3Choice path_style = S3Choice::detect;
-  S3CredentialsPtr credentials;            ///< required: no request goes out unsigned
+  S3CredentialsPtr credentials;  ///< required: no request goes out unsigned
 
   std::string ca_file;                  ///< PEM file of authorities to trust instead of the system's
   std::string client_certificate_file;  ///< PEM file
@@ -88,7 +88,7 @@ struct S3Options {
   unsigned max_connections = 16;
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds stall_timeout{30'000};  ///< no byte in either direction for so long: timeout
-  bool content_md5 = true;  ///< beside the SHA-256 that always goes along; Object Lock needs it
+  bool content_md5 = true;                          ///< beside the SHA-256 that always goes along; Object Lock needs it
 
   /// Whether `If-None-Match: *` is honoured. detect: found out when the storage is opened, see make_s3_storage.
   S3Choice conditional_create = S3Choice::detect;

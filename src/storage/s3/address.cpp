@@ -133,11 +133,17 @@ Result<void> read_transfer(const Query& query, S3Options& options) {
 }
 
 Result<void> read_query(const base::Address& address, S3Options& options) {
-  DRKIT_TRY(base::require_known_keys(
-      address, {"endpoint", "region", "path_style", "profile", "storage_class", "sse", "kms_key_id",
-                "sse_customer_key_file", "object_lock", "retain_days", "legal_hold", "remove_versions",
-                "bypass_governance", "requester_pays", "part_size", "parallel_parts", "connections", "tags",
-                "content_md5", "conditional_create", "connect_timeout_ms", "stall_timeout_ms"}));
+  DRKIT_TRY(base::require_known_keys(address, {"endpoint",           "region",
+                                               "path_style",         "profile",
+                                               "storage_class",      "sse",
+                                               "kms_key_id",         "sse_customer_key_file",
+                                               "object_lock",        "retain_days",
+                                               "legal_hold",         "remove_versions",
+                                               "bypass_governance",  "requester_pays",
+                                               "part_size",          "parallel_parts",
+                                               "connections",        "tags",
+                                               "content_md5",        "conditional_create",
+                                               "connect_timeout_ms", "stall_timeout_ms"}));
   const Query query(address);
   options.storage_class = query.text("storage_class");
   DRKIT_TRY(read_encryption(query, options));

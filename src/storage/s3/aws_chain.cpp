@@ -99,8 +99,8 @@ class AwsChain final : public S3CredentialsProvider {
     const AwsRole role{profile.get("role_arn"), profile.get("role_session_name"), profile.get("external_id"),
                        region_or_default(aws_region(places_, &profile))};
     if (profile.has("web_identity_token_file")) {
-      DRKIT_ASSIGN(S3Credentials credentials, assume_role_with_token(ctx, places_, clients_, role,
-                                                                     profile.get("web_identity_token_file")));
+      DRKIT_ASSIGN(S3Credentials credentials,
+                   assume_role_with_token(ctx, places_, clients_, role, profile.get("web_identity_token_file")));
       return std::optional(std::move(credentials));
     }
     DRKIT_ASSIGN(const std::optional<S3Credentials> as, source_of(ctx, profile, seen));

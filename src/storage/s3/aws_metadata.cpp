@@ -28,8 +28,8 @@ Result<std::string> container_address(const AwsPlaces& places) {
   std::string full = variable(places, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
   if (full.empty()) return full;
   const auto address = base::parse_address(full);
-  const bool good = address.ok() && (address->scheme == "https" ||
-                                     (address->scheme == "http" && may_be_plain(address->host)));
+  const bool good =
+      address.ok() && (address->scheme == "https" || (address->scheme == "http" && may_be_plain(address->host)));
   if (good) return full;
   return Error(ErrorCode::invalid_argument,
                "AWS_CONTAINER_CREDENTIALS_FULL_URI must be https or an address of this machine");
@@ -69,8 +69,8 @@ class Instance {
 
   /// False when there is no such service here.
   Result<bool> open(const Context& ctx) {
-    auto token = client_.send(
-        ctx, request("PUT", "/latest/api/token", {"x-aws-ec2-metadata-token-ttl-seconds", "21600"}));
+    auto token =
+        client_.send(ctx, request("PUT", "/latest/api/token", {"x-aws-ec2-metadata-token-ttl-seconds", "21600"}));
     if (!token) {
       if (token.error().code() == ErrorCode::cancelled) return std::move(token).error();
       return false;
@@ -100,7 +100,8 @@ class Instance {
 };
 
 bool is_role_name(std::string_view name) {
-  return !name.empty() && std::none_of(name.begin(), name.end(), [](char c) { return c <= ' ' || c > '~' || c == '/'; });
+  return !name.empty() &&
+         std::none_of(name.begin(), name.end(), [](char c) { return c <= ' ' || c > '~' || c == '/'; });
 }
 
 }  // namespace

@@ -82,8 +82,7 @@ Result<std::optional<Profile>> chosen_profile(const AwsPlaces& places) {
 }
 
 std::string aws_region(const AwsPlaces& places, const Profile* profile) {
-  return first_of(
-      {variable(places, "AWS_REGION"), variable(places, "AWS_DEFAULT_REGION"), setting(profile, "region")});
+  return first_of({variable(places, "AWS_REGION"), variable(places, "AWS_DEFAULT_REGION"), setting(profile, "region")});
 }
 
 }  // namespace drkit::storage::s3

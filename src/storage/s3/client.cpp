@@ -29,10 +29,7 @@ bool says_expired(const net::HttpResponse& response, const S3Credentials& used) 
 }  // namespace
 
 Client::Client(const S3Options& options, Transport transport)
-    : options_(options),
-      transport_(std::move(transport)),
-      credentials_(options.credentials),
-      region_(options.region) {}
+    : options_(options), transport_(std::move(transport)), credentials_(options.credentials), region_(options.region) {}
 
 Result<net::HttpResponse> Client::send(const Context& ctx, const Request& request) {
   return send_over(ctx, request, *transport_.requests);

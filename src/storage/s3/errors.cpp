@@ -99,8 +99,8 @@ Meaning by_status(int status) {
 }
 
 Meaning meaning_of(int status, const std::string& server_code) {
-  const auto known = std::find_if(kByCode.begin(), kByCode.end(),
-                                  [&](const Meaning& one) { return one.server_code == server_code; });
+  const auto known =
+      std::find_if(kByCode.begin(), kByCode.end(), [&](const Meaning& one) { return one.server_code == server_code; });
   return known == kByCode.end() ? by_status(status) : *known;
 }
 
@@ -113,7 +113,8 @@ std::string one_line(std::string_view text) {
 }
 
 bool about_time(const std::string& server_code) {
-  return server_code == "RequestTimeTooSkewed" || server_code == "RequestExpired" || server_code == "RequestInTheFuture";
+  return server_code == "RequestTimeTooSkewed" || server_code == "RequestExpired" ||
+         server_code == "RequestInTheFuture";
 }
 
 Error skew_error(std::optional<std::int64_t> skew_ns) {

@@ -12,7 +12,10 @@
 
 namespace drkit::storage::s3 {
 
-enum class PutKind : std::uint8_t { object, bare };  ///< bare: encrypted as everything, but not locked, tagged or classed
+enum class PutKind : std::uint8_t {
+  object,
+  bare
+};  ///< bare: encrypted as everything, but not locked, tagged or classed
 
 /// Of a request that makes an object. Units: the moment in nanoseconds since the Unix epoch.
 Pairs put_headers(const S3Options& options, PutKind kind, std::int64_t now_ns);

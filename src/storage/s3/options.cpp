@@ -20,8 +20,8 @@ bool bucket_byte(char c) {
 
 Result<void> validate_bucket(const std::string& bucket) {
   const bool good = bucket.size() >= 3 && bucket.size() <= 255 &&
-                    std::all_of(bucket.begin(), bucket.end(), bucket_byte) &&
-                    bucket.find("..") == std::string::npos && bucket.front() != '.' && bucket.front() != '-';
+                    std::all_of(bucket.begin(), bucket.end(), bucket_byte) && bucket.find("..") == std::string::npos &&
+                    bucket.front() != '.' && bucket.front() != '-';
   if (good) return {};
   return bad_option("bucket", "a bucket's name has 3 to 255 letters, digits, points and hyphens");
 }
@@ -32,15 +32,14 @@ Result<void> validate_prefix(std::string_view prefix) {
   if (prefix.size() > 700) return bad_option("prefix", "the prefix is longer than 700 bytes");
   while (true) {
     const std::string_view part = prefix.substr(0, prefix.find('/'));
-    if (part.empty() || part == "." || part == "..") return bad_option("prefix", "the prefix has an empty or dotted part");
+    if (part.empty() || part == "." || part == "..")
+      return bad_option("prefix", "the prefix has an empty or dotted part");
     if (part.size() == prefix.size()) return {};
     prefix.remove_prefix(part.size() + 1);
   }
 }
 
-bool is_this_machine(std::string_view host) {
-  return host == "localhost" || host.starts_with("127.") || host == "::1";
-}
+bool is_this_machine(std::string_view host) { return host == "localhost" || host.starts_with("127.") || host == "::1"; }
 
 Result<void> validate_endpoint(const S3Options& options) {
   if (options.endpoint.empty()) return {};
@@ -49,7 +48,8 @@ Result<void> validate_endpoint(const S3Options& options) {
                     !address->host.empty() && address->user.empty() && address->query.empty() &&
                     (address->path.empty() || address->path == "/");
   if (!good) return bad_option("endpoint", "an endpoint is https://host[:port] or http://host[:port]");
-  if (options.encryption == S3Encryption::customer_key && address->scheme == "http" && !is_this_machine(address->host)) {
+  if (options.encryption == S3Encryption::customer_key && address->scheme == "http" &&
+      !is_this_machine(address->host)) {
     return bad_option("endpoint", "a customer's key never goes over the network in clear text");
   }
   return {};

@@ -55,7 +55,8 @@ class Reader {
     if (equals == std::string_view::npos || trimmed(text.substr(0, equals)).empty() || !started_) {
       return bad_line(number);
     }
-    if (name_) profiles_[*name_].set(lower(trimmed(text.substr(0, equals))), std::string(trimmed(text.substr(equals + 1))));
+    if (name_)
+      profiles_[*name_].set(lower(trimmed(text.substr(0, equals))), std::string(trimmed(text.substr(equals + 1))));
     return {};
   }
 

@@ -51,12 +51,11 @@ class Program {
     }
     sigset_t none;
     ::sigemptyset(&none);
-    const int error =
-        ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) |
-        ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) |
-        ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0) |
-        ::posix_spawnattr_setsigmask(&attributes, &none) |
-        ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+    const int error = ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) |
+                      ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) |
+                      ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0) |
+                      ::posix_spawnattr_setsigmask(&attributes, &none) |
+                      ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
     const bool started =
         error == 0 && ::posix_spawnp(&pid_, arguments[0], &actions, &attributes, arguments.data(), environ) == 0;
     ::posix_spawnattr_destroy(&attributes);

@@ -46,8 +46,8 @@ Result<void> Bucket::open(const Context& ctx) {
   if (found) return {};
   const Error& error = found.error();
   // A full bucket, one that may only be read and one that does not answer now must open all the same.
-  const bool later = error.retryable() || error.code() == ErrorCode::permission_denied ||
-                     error.code() == ErrorCode::no_space;
+  const bool later =
+      error.retryable() || error.code() == ErrorCode::permission_denied || error.code() == ErrorCode::no_space;
   if (!later) return found.error();
   ctx.write_log(LogLevel::info, "conditional creation is not known yet: " + error.to_string());
   return {};
@@ -170,8 +170,7 @@ Result<void> Bucket::put_absent(const Context& ctx, std::string_view key, ByteVi
   return put_whole(ctx, object_of(key), bytes, Condition::if_absent);
 }
 
-Result<void> Bucket::put_absent_looking(const Context& ctx, std::string_view key, ByteView bytes,
-                                        Condition condition) {
+Result<void> Bucket::put_absent_looking(const Context& ctx, std::string_view key, ByteView bytes, Condition condition) {
   DRKIT_ASSIGN(const KeyLocks::Held alone, creating_.take(ctx, std::string(key)));
   const auto there = head(ctx, key);
   if (there) return Error(ErrorCode::already_exists, "the object exists already");

@@ -97,10 +97,10 @@ void sign(SignedRequest& request, const S3Credentials& credentials, const Signin
   const std::string where = date + "/" + scope.region + "/" + scope.service + "/aws4_request";
   const std::string to_sign =
       std::string(kAlgorithm) + "\n" + time + "\n" + where + "\n" + hex_sha256(canonical_request(request));
-  request.headers.emplace_back(
-      "authorization", std::string(kAlgorithm) + " Credential=" + credentials.access_key_id + "/" + where +
-                           ", SignedHeaders=" + signed_names(canonical_headers(request)) +
-                           ", Signature=" + signature(credentials.secret_access_key, date, scope, to_sign));
+  request.headers.emplace_back("authorization",
+                               std::string(kAlgorithm) + " Credential=" + credentials.access_key_id + "/" + where +
+                                   ", SignedHeaders=" + signed_names(canonical_headers(request)) +
+                                   ", Signature=" + signature(credentials.secret_access_key, date, scope, to_sign));
 }
 
 }  // namespace drkit::storage::s3

@@ -97,9 +97,9 @@ Result<XmlElement> parse_xml(std::string_view document) {
   XML_SetElementHandler(parser.get(), on_start, on_end);
   XML_SetCharacterDataHandler(parser.get(), on_text);
   XML_SetStartDoctypeDeclHandler(parser.get(), on_doctype);
-  const bool whole = document.size() <= kMaxDocument &&
-                     XML_Parse(parser.get(), document.data(), static_cast<int>(document.size()), XML_TRUE) ==
-                         XML_STATUS_OK;
+  const bool whole =
+      document.size() <= kMaxDocument &&
+      XML_Parse(parser.get(), document.data(), static_cast<int>(document.size()), XML_TRUE) == XML_STATUS_OK;
   if (builder.out_of_memory) throw std::bad_alloc();
   if (!whole || builder.open.size() != 1 || builder.open.front().children.size() != 1) {
     return Error(ErrorCode::unavailable, "the answer is not a well-formed document", Retry::yes);
@@ -111,10 +111,17 @@ std::string xml_escape(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
