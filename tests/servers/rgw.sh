@@ -1,7 +1,7 @@
 #!/bin/bash
 # A throw-away Ceph RADOS Gateway (Debian packages radosgw, ceph-mon, ceph-osd): one monitor, one OSD that keeps
 # everything in memory, and a gateway that speaks S3 in clear text and over TLS.
-#   rgw.sh start DIR        takes 13 s; DIR must be short and empty or missing
+#   rgw.sh start DIR        takes 13 s; DIR is missing, empty, or left by an earlier start, which it replaces
 #   rgw.sh stop DIR
 #   rgw.sh admin DIR ARGUMENT...      radosgw-admin
 #   rgw.sh pause|resume DIR           SIGSTOP and SIGCONT to the OSD: requests hang meanwhile
@@ -35,7 +35,8 @@ ms bind ipv6 = false
 public network = 127.0.0.0/8
 public addr = 127.0.0.1
 run dir = $dir/run
-admin socket = $dir/run/\$name.asok
+# Nobody asks the daemons there, and a socket's path may not be long.
+admin socket =
 pid file = $dir/run/\$name.pid
 log file = $dir/log/\$name.log
 crash dir = $dir/log
@@ -81,7 +82,7 @@ start_monitor() {
   monmaptool --create --clobber --fsid "$fsid" \
     --addv a "[v2:127.0.0.1:$((first_port)),v1:127.0.0.1:$((first_port + 1))]" "$dir/monmap"
   ceph-mon -c "$conf" --mkfs -i a --monmap "$dir/monmap" --keyring "$dir/keyring"
-  in_background "$dir" mon ceph-mon -c "$conf" -i a -f
+  start_daemon "$dir" mon ceph-mon -c "$conf" -i a -f
   wait_until 30 timeout 5 ceph -c "$conf" --connect-timeout 3 mon stat
 }
 
@@ -90,7 +91,7 @@ start_osd() {
   uuid=$(cat /proc/sys/kernel/random/uuid)
   ceph -c "$conf" osd new "$uuid"
   ceph-osd -c "$conf" -i 0 --mkfs --osd-uuid "$uuid"
-  in_background "$dir" osd ceph-osd -c "$conf" -i 0 -f
+  start_daemon "$dir" osd ceph-osd -c "$conf" -i 0 -f
   wait_until 40 sh -c "timeout 5 ceph -c '$conf' osd stat | grep -q '1 up'"
 }
 
@@ -108,7 +109,7 @@ AWS_SECRET_ACCESS_KEY=$secret_key
 ENV
   local frontend="beast endpoint=127.0.0.1:$port ssl_endpoint=127.0.0.1:$tls_port"
   frontend+=" ssl_certificate=$dir/tls/server.crt ssl_private_key=$dir/tls/server.key"
-  in_background "$dir" rgw radosgw -c "$conf" -n client.rgw.a -f --rgw-frontends "$frontend"
+  start_daemon "$dir" rgw radosgw -c "$conf" -n client.rgw.a -f --rgw-frontends "$frontend"
   wait_until 90 curl -sf -o /dev/null "http://127.0.0.1:$port/"
   radosgw-admin -c "$conf" user create --uid=drkit --display-name=drkit \
     --access-key="$access_key" --secret-key="$secret_key"
@@ -116,6 +117,10 @@ ENV
 
 start() {
   local dir=$1 fsid first_port
+  if [ -e "$dir/ceph.conf" ]; then
+    stop "$dir"
+    rm -rf "$dir"
+  fi
   mkdir -p "$dir"/{mon,osd,run,log,rgw}
   fsid=$(cat /proc/sys/kernel/random/uuid)
   first_port=$(free_port)
@@ -124,7 +129,7 @@ start() {
   if ! {
     make_keys "$dir" && start_monitor "$dir" "$fsid" "$first_port" && start_osd "$dir" && start_gateway "$dir"
   } >"$dir/log/start.txt" 2>&1; then
-    tail -20 "$dir"/log/start.txt "$dir"/*.out >&2
+    tail -20 "$dir"/log/start.txt "$dir"/*.log >&2
     stop "$dir"
     return 1
   fi
@@ -132,9 +137,9 @@ start() {
 
 # The data is thrown away: nobody waits for a clean end of the OSD.
 stop() {
-  stop_background "$1" rgw TERM
-  stop_background "$1" osd KILL
-  stop_background "$1" mon KILL
+  stop_daemon "$1" rgw TERM
+  stop_daemon "$1" osd KILL
+  stop_daemon "$1" mon KILL
 }
 
 command=${1:?start, stop, admin, pause or resume} dir=${2:?folder}

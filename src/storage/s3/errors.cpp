@@ -153,17 +153,23 @@ std::optional<std::int64_t> clock_skew_ns(const net::HttpResponse& response, std
 
 Error answer_error(const net::HttpResponse& response, std::int64_t now_ns) {
   const ServerError refusal = parse_error(as_text(response.body));
-  Error error = first_line(response, refusal, now_ns).with("status", std::to_string(response.status));
-  if (!refusal.code.empty()) error = std::move(error).with("server_code", one_line(refusal.code));
+  std::vector<std::pair<std::string, std::string>> details{{"status", std::to_string(response.status)}};
+  const auto add = [&](const char* name, std::string_view value) {
+    if (!value.empty()) details.emplace_back(name, one_line(value));
+  };
+  add("server_code", refusal.code);
   // A wrong signature's message repeats the whole request.
-  if (!refusal.message.empty() && refusal.code != "SignatureDoesNotMatch") {
-    error = std::move(error).with("server_message", one_line(refusal.message));
-  }
-  if (!refusal.region.empty()) error = std::move(error).with("bucket_region", one_line(refusal.region));
-  if (const auto id = response.header("x-amz-request-id")) error = std::move(error).with("request_id", one_line(*id));
+  if (refusal.code != "SignatureDoesNotMatch") add("server_message", refusal.message);
+  add("bucket_region", refusal.region);
+  add("request_id", response.header("x-amz-request-id").value_or(""));
   if (const auto wait = net::retry_after(response, now_ns)) {
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(*wait).count();
-    error = std::move(error).with("retry_after_ms", std::to_string(ms));
+    add("retry_after_ms", std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(*wait).count()));
+  }
+  Error error = first_line(response, refusal, now_ns);
+  for (auto& [name, value] : details) {
+    // Assigning what `with` answers to the error itself would move it onto itself.
+    Error longer = std::move(error).with(std::move(name), std::move(value));
+    error = std::move(longer);
   }
   return error;
 }

@@ -212,6 +212,7 @@ Result<void> Bucket::list(const Context& ctx, std::string_view prefix, const Lis
       const std::string_view key = key_of(object.key);
       if (!object.key.starts_with(object_of(prefix)) || !validate_storage_key(key)) continue;
       if (!visit({std::string(key), object.size_bytes, object.modified_ns})) return {};
+      if (auto running = ctx.check_cancelled(); !running) return with_key(std::move(running).error(), prefix);
     }
     if (!page->more) return {};
     if (page->next == token) return key_error(ErrorCode::unavailable, "the listing turns in a circle", prefix);
