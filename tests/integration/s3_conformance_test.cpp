@@ -11,8 +11,13 @@ using namespace drkit::test;
 
 namespace {
 
-void check_suite(const std::function<S3Options()>& options, std::size_t least) {
-  const auto results = run_storage_suite({}, [&]() -> Result<StoragePtr> { return StoragePtr(s3_fresh(options())); });
+using Wrap = std::function<StoragePtr(StoragePtr)>;
+
+void check_suite(const std::function<S3Options()>& options, std::size_t least, const Wrap& wrap = nullptr) {
+  const auto results = run_storage_suite({}, [&]() -> Result<StoragePtr> {
+    StoragePtr storage = s3_fresh(options());
+    return wrap ? wrap(std::move(storage)) : storage;
+  });
   CHECK(results.size() >= least);
   for (const CaseResult& result : results) {
     INFO(result.name);
@@ -43,26 +48,23 @@ TEST_CASE("Ceph's gateway: the suite in a versioned bucket, every version remove
       18);
 }
 
-TEST_CASE("versitygw: the suite in clear text, over TLS, and in virtual-host style") {
-  SUBCASE("clear text") {
-    const VersityGw gateway;
+// It reads an object's tag and its bytes in two steps, so a reader beside a writer may get the tag of one object with
+// the bytes of the next; what open_storage puts around every storage asks again.
+TEST_CASE("versitygw: the suite in clear text, over TLS, and without conditional creation") {
+  const auto suite = [](const VersityGw& gateway, S3Choice conditional, std::size_t least) {
     const std::string bucket = s3_bucket(gateway.server());
-    check_suite([&] { return s3_options(gateway.server(), bucket); }, 18);
-  }
-  SUBCASE("TLS") {
-    const VersityGw gateway("--tls");
-    const std::string bucket = s3_bucket(gateway.server());
-    check_suite([&] { return s3_options(gateway.server(), bucket); }, 18);
-  }
-}
-
-TEST_CASE("without conditional creation the suite passes but for the race between processes") {
-  const std::string bucket = s3_bucket(rgw());
-  check_suite(
-      [&] {
-        S3Options options = s3_options(rgw(), bucket);
-        options.conditional_create = S3Choice::no;
-        return options;
-      },
-      17);
+    check_suite(
+        [&] {
+          S3Options options = s3_options(gateway.server(), bucket);
+          options.conditional_create = conditional;
+          return options;
+        },
+        least,
+        [](StoragePtr storage) {
+          return with_retry(std::move(storage), {.first_delay = std::chrono::milliseconds(5)});
+        });
+  };
+  SUBCASE("clear text") { suite(VersityGw(), S3Choice::detect, 18); }
+  SUBCASE("TLS") { suite(VersityGw("--tls"), S3Choice::detect, 18); }
+  SUBCASE("without conditional creation") { suite(VersityGw(), S3Choice::no, 17); }
 }
