@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <drkit/secret.hpp>
 #include <drkit/spi/storage.hpp>
 
 namespace drkit {
@@ -28,6 +29,44 @@ struct LocalOptions {
 /// ("a" and "a/b"): the second one is refused with precondition_failed.
 /// Errors: not_found, precondition_failed (not a directory), permission_denied.
 DRKIT_API Result<StoragePtr> make_local_storage(const std::string& path, LocalOptions options = {});
+
+enum class WebdavAuth : std::uint8_t {
+  automatic,  ///< https: basic, or digest where the server wants it; http: what the server asks for, digest first
+  basic,
+  digest,
+  bearer,  ///< password is the token
+};
+
+struct WebdavOptions {
+  std::string user;  ///< "": the one in the address
+  Secret password;   ///< empty: nothing is sent
+  WebdavAuth auth = WebdavAuth::automatic;
+  std::string ca_file;                  ///< PEM file of authorities to trust instead of the system's
+  std::string client_certificate_file;  ///< PEM file
+  std::string client_key_file;          ///< PEM file; "": in client_certificate_file
+  Secret client_key_password;
+  std::string proxy;    ///< "": none
+  bool create = false;  ///< make the folder and its parents when they are missing
+  /// Nextcloud: objects larger than part_bytes are sent in parts (its "chunked upload v2"), so that neither its PHP
+  /// limits nor a proxy's stand in the way. An address without /remote.php/ is below the user's files.
+  bool nextcloud = false;
+  std::uint64_t part_bytes = 20 << 20;  ///< at least 5 MiB
+  std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds stall_timeout{60'000};  ///< the server neither takes nor sends a byte for so long
+  unsigned max_connections = 16;
+};
+
+/// Objects as files of a WebDAV server, one file a key, below `https://host/folder` (or http). Made for mod_dav, nginx
+/// with its DAV extension, rclone and Nextcloud; needs PUT, GET, PROPFIND, MKCOL, MOVE and DELETE, nothing else.
+/// A put is uploaded below the folder `tmp~`, a name that no key can have, looked at, and then moved into place;
+/// uploads of writers that died more than a day ago are removed at the first put. if_absent is as atomic as the
+/// server's MOVE without overwriting, which is not to be relied on between writers that race
+/// (StorageInfo::conditional_create is false); replacing an object is as atomic as MOVE with overwriting. A key can not
+/// be the parent part of another key. Errors: as Storage, and not_found (no such folder), unsupported (no WebDAV there,
+/// or a redirect), unauthenticated (password, certificate), no_space, rate_limited. An answer that asks to wait has
+/// "retry_after_ms" in the context.
+DRKIT_API Result<StoragePtr> make_webdav_storage(const Context& ctx, const std::string& url,
+                                                 WebdavOptions options = {});
 
 struct RetryOptions {
   unsigned max_attempts = 8;                   ///< calls made in all; 0 counts as 1

@@ -82,6 +82,9 @@ class HttpClient {
 /// Percent-encodes everything but unreserved characters (RFC 3986) and, when asked, '/'.
 std::string percent_encode(std::string_view text, bool keep_slashes = false);
 
+/// Nanoseconds since the Unix epoch of a date as HTTP writes it; nullopt: unreadable.
+std::optional<std::int64_t> http_date_ns(std::string_view text);
+
 /// The wait that a Retry-After header asks for (seconds, or an HTTP date against `now_ns`); nullopt: none or
 /// unreadable.
 std::optional<std::chrono::nanoseconds> retry_after(const HttpResponse& response, std::int64_t now_ns);

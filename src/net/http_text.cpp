@@ -9,6 +9,8 @@
 namespace drkit::net {
 namespace {
 
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+
 bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 bool is_token_byte(char c) { return is_alphanumeric(c) || (c != '\0' && std::strchr("!#$%&'*+-.^_`|~", c) != nullptr); }
@@ -87,10 +89,15 @@ std::string percent_encode(std::string_view text, bool keep_slashes) {
   return out;
 }
 
+std::optional<std::int64_t> http_date_ns(std::string_view text) {
+  const std::int64_t seconds = ::curl_getdate(std::string(text).c_str(), nullptr);
+  if (seconds < 0) return std::nullopt;
+  return seconds * kSecondNs;
+}
+
 std::optional<std::chrono::nanoseconds> retry_after(const HttpResponse& response, std::int64_t now_ns) {
   const auto text = response.header("retry-after");
   if (!text || text->empty()) return std::nullopt;
-  constexpr std::int64_t kSecond = 1'000'000'000;
   // Nobody means more than a day; a larger number would not fit the arithmetic.
   constexpr std::int64_t kMaxSeconds = 86'400;
   std::uint64_t seconds = 0;
@@ -98,9 +105,9 @@ std::optional<std::chrono::nanoseconds> retry_after(const HttpResponse& response
   if (error == std::errc() && end == text->data() + text->size()) {
     return std::chrono::seconds(std::min<std::uint64_t>(seconds, kMaxSeconds));
   }
-  const std::int64_t date = ::curl_getdate(std::string(*text).c_str(), nullptr);
-  if (date < 0) return std::nullopt;
-  return std::chrono::seconds(std::clamp<std::int64_t>(date - now_ns / kSecond, 0, kMaxSeconds));
+  const auto date = http_date_ns(*text);
+  if (!date) return std::nullopt;
+  return std::chrono::seconds(std::clamp<std::int64_t>((*date - now_ns) / kSecondNs, 0, kMaxSeconds));
 }
 
 }  // namespace drkit::net
