@@ -134,8 +134,8 @@ TEST_CASE("a bucket that may only be read opens, is read, and refuses writing") 
 }
 
 TEST_CASE("versitygw, set to read only") {
-  const VersityGw writable;
   const VersityGw gateway("--readonly");
+  std::filesystem::create_directory(gateway.server().folder + "/data/drkit-nothing");
   const auto storage = opened(s3_options(gateway.server(), "drkit-nothing"));
   const auto put = storage->put({}, "key", as_bytes("x"), {});
   REQUIRE_FALSE(put.ok());
@@ -171,10 +171,11 @@ TEST_CASE("a quota that is used up is no space, and what is there can be read an
   small.access_key_id = "SMALL";
   small.secret_access_key = "smallsecret";
   const std::string bucket = s3_bucket(small);
+  rgw_command("admin", "quota set --quota-scope=user --uid=small --max-objects=2");
+  rgw_command("admin", "quota enable --quota-scope=user --uid=small");
+  // The object that conditional creation is tried with is the other one.
   const auto storage = s3_fresh(s3_options(small, bucket));
   REQUIRE(storage->put({}, "first", as_bytes("fits"), {}).ok());
-  rgw_command("admin", "quota set --quota-scope=user --uid=small --max-objects=1");
-  rgw_command("admin", "quota enable --quota-scope=user --uid=small");
   const auto put = storage->put({}, "second", as_bytes("does not fit"), {});
   REQUIRE_FALSE(put.ok());
   CHECK(put.error().code() == ErrorCode::no_space);

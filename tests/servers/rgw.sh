@@ -61,6 +61,9 @@ osd class default list = *
 rgw thread pool size = 64
 rgw crypt require ssl = false
 rgw enable usage log = false
+# Quotas hold at once, not after minutes.
+rgw bucket quota ttl = 0
+rgw user quota bucket sync interval = 1
 rgw gc obj min wait = 1
 rgw gc processor period = 5
 rgw data = $dir/rgw

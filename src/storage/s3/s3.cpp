@@ -151,9 +151,15 @@ Result<void> Bucket::put(const Context& ctx, std::string_view key, ByteView byte
   DRKIT_TRY(begin_call(ctx, key));
   auto done = [&]() -> Result<void> {
     if (put_options.if_absent) return put_absent(ctx, key, bytes);
-    if (bytes.size() > options_.part_size_bytes) return put_in_parts(ctx, client_, options_, object_of(key), bytes);
+    // Some servers forget the lock of what is put in parts, and none locks it before it is whole.
+    const bool locked = options_.lock_mode != S3LockMode::none || options_.legal_hold;
+    if (!locked && bytes.size() > options_.part_size_bytes) {
+      return put_in_parts(ctx, client_, options_, object_of(key), bytes);
+    }
+    if (bytes.size() > kMaxWhole) return Error(ErrorCode::unsupported, "larger than 5 GiB and locked");
     return put_whole(ctx, object_of(key), bytes, Condition::none);
   }();
+  if (done.ok()) done = confirm_lock(ctx, key);
   if (!done) return with_key(std::move(done).error(), key);
   return {};
 }

@@ -1,6 +1,8 @@
 // The storage itself.
 #pragma once
 
+#include <atomic>
+
 #include "storage/s3/client.hpp"
 #include "storage/s3/conditional.hpp"
 
@@ -40,6 +42,8 @@ class Bucket final : public S3Storage {
   Result<void> put_absent(const Context& ctx, std::string_view key, ByteView bytes);
   Result<void> put_absent_looking(const Context& ctx, std::string_view key, ByteView bytes, Condition condition);
 
+  /// Once in a storage's life: that the server locks what it is asked to lock.
+  Result<void> confirm_lock(const Context& ctx, std::string_view key);
   Result<void> remove_latest(const Context& ctx, const std::string& object);
   Result<void> remove_versions(const Context& ctx, const std::string& object);
   Result<void> put_document(const Context& ctx, std::string_view key, const char* resource, const std::string& body);
@@ -49,6 +53,7 @@ class Bucket final : public S3Storage {
   Client client_;
   ConditionalCreate conditional_;
   KeyLocks creating_;
+  std::atomic<bool> lock_confirmed_{false};
 };
 
 /// make_s3_storage over a transport of the caller's, for tests.

@@ -117,6 +117,19 @@ Result<S3Retention> Bucket::retention(const Context& ctx, std::string_view key) 
   return retention;
 }
 
+Result<void> Bucket::confirm_lock(const Context& ctx, std::string_view key) {
+  if (options_.lock_mode == S3LockMode::none || lock_confirmed_) return {};
+  const auto found = retention(ctx, key);
+  if (!found && found.error().code() != ErrorCode::permission_denied) return found.error();
+  if (!found) {
+    ctx.write_log(LogLevel::warning, "these credentials may not look whether objects are locked");
+  } else if (found->mode == S3LockMode::none) {
+    return Error(ErrorCode::unsupported, "the server took the object, but did not lock it");
+  }
+  lock_confirmed_ = true;
+  return {};
+}
+
 Result<void> Bucket::extend_retention(const Context& ctx, std::string_view key, std::int64_t until_ns) {
   DRKIT_ASSIGN(const S3Retention now, retention(ctx, key));
   if (now.mode != S3LockMode::none && now.until_ns >= until_ns) return {};
