@@ -1,29 +1,36 @@
 # A certificate authority of one test and what it signs; source it. Needs openssl.
-#
-# DIR/ca.crt       the authority to trust
-# DIR/server.crt   for localhost and 127.0.0.1, with server.key
-# DIR/client.crt   for whoever must show one, with client.key
-# DIR/expired.crt  like server.crt, but its time is over, with server.key
 
+# make_certificates DIR: an authority, a server certificate for 127.0.0.1, one that has expired, and a client's.
 make_certificates() {
-  local dir=$1 name
+  local dir=$1
+  [ -s "$dir/client.crt" ] && return
   mkdir -p "$dir"
-  printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n' >"$dir/names"
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=drkit-test-ca \
-    -keyout "$dir/ca.key" -out "$dir/ca.crt" 2>/dev/null
-  for name in server client; do
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$name" \
-      -keyout "$dir/$name.key" -out "$dir/$name.csr" 2>/dev/null
-    sign_certificate "$dir" "$name" "$name" -days 30
-  done
-  # OpenSSL 3.0 signs no time that is over by its -days: a clock of its own does.
-  sign_certificate "$dir" server expired -days -1
-  chmod 644 "$dir"/*.key
+  (
+    cd "$dir"
+    exec 2>openssl.log
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 7 -subj "/CN=drkit test authority" \
+      -keyout ca.key -out ca.crt
+    issue_certificate server 7 "DNS:localhost,IP:127.0.0.1"
+    issue_certificate expired -1 "DNS:localhost,IP:127.0.0.1"
+    issue_certificate elsewhere 7 "DNS:elsewhere.example"
+    issue_certificate client 7 "DNS:client"
+    chmod 644 ./*.key
+  )
 }
 
-sign_certificate() {
-  local dir=$1 request=$2 name=$3
-  shift 3
-  openssl x509 -req -in "$dir/$request.csr" -CA "$dir/ca.crt" -CAkey "$dir/ca.key" -CAcreateserial \
-    -extfile "$dir/names" -out "$dir/$name.crt" "$@" 2>/dev/null
+# issue_certificate NAME DAYS SUBJECT_ALTERNATIVE_NAMES: in the current folder, where the authority is.
+issue_certificate() {
+  local name=$1 days=$2 names=$3 begin=()
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$name" -keyout "$name.key" -out "$name.csr"
+  if [ "$days" -lt 0 ]; then
+    # `x509 -days` only counts forward; `ca` takes dates.
+    : >index.txt
+    echo 01 >serial
+    openssl ca -batch -name x -in "$name.csr" -out "$name.crt" -startdate 20200101000000Z \
+      -enddate 20200201000000Z -notext -md sha256 -keyfile ca.key -cert ca.crt -outdir . \
+      -config <(printf '[x]\ndatabase=index.txt\nserial=serial\npolicy=p\nx509_extensions=e\n[p]\ncommonName=supplied\n[e]\nsubjectAltName=%s\n' "$names")
+  else
+    openssl x509 -req -in "$name.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days "$days" -out "$name.crt" \
+      -extfile <(printf 'subjectAltName=%s\n' "$names")
+  fi
 }

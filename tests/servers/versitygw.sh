@@ -59,7 +59,7 @@ start() {
   for option in "$@"; do
     case $option in
       --tls) scheme=https options+=(--cert "$dir/tls/server.crt" --key "$dir/tls/server.key") ;;
-      --expired) scheme=https options+=(--cert "$dir/tls/expired.crt" --key "$dir/tls/server.key") ;;
+      --expired) scheme=https options+=(--cert "$dir/tls/expired.crt" --key "$dir/tls/expired.key") ;;
       --readonly) options+=(--readonly) ;;
       *) echo "unknown option $option" >&2 && return 2 ;;
     esac

@@ -123,27 +123,27 @@ Result<void> read_transfer(const Query& query, S3Options& options) {
   DRKIT_ASSIGN(options.part_size_bytes, query.size("part_size", options.part_size_bytes));
   DRKIT_ASSIGN(const std::uint64_t parts, query.number("parallel_parts", options.parallel_parts, 64));
   DRKIT_ASSIGN(const std::uint64_t connections, query.number("connections", options.max_connections, 1024));
-  DRKIT_ASSIGN(const std::uint64_t connect_ms, query.number("connect_timeout_ms", 10'000, 600'000));
-  DRKIT_ASSIGN(const std::uint64_t stall_ms, query.number("stall_timeout_ms", 30'000, 3'600'000));
+  DRKIT_ASSIGN(const std::uint64_t connect_seconds, query.number("connect_seconds", 10, 600));
+  DRKIT_ASSIGN(const std::uint64_t stall_seconds, query.number("stall_seconds", 30, 3600));
   options.parallel_parts = static_cast<unsigned>(parts);
   options.max_connections = static_cast<unsigned>(connections);
-  options.connect_timeout = std::chrono::milliseconds(connect_ms);
-  options.stall_timeout = std::chrono::milliseconds(stall_ms);
+  options.connect_timeout = std::chrono::seconds(connect_seconds);
+  options.stall_timeout = std::chrono::seconds(stall_seconds);
   return {};
 }
 
 Result<void> read_query(const base::Address& address, S3Options& options) {
-  DRKIT_TRY(base::require_known_keys(address, {"endpoint",           "region",
-                                               "path_style",         "profile",
-                                               "storage_class",      "sse",
-                                               "kms_key_id",         "sse_customer_key_file",
-                                               "object_lock",        "retain_days",
-                                               "legal_hold",         "remove_versions",
-                                               "bypass_governance",  "requester_pays",
-                                               "part_size",          "parallel_parts",
-                                               "connections",        "tags",
-                                               "content_md5",        "conditional_create",
-                                               "connect_timeout_ms", "stall_timeout_ms"}));
+  DRKIT_TRY(base::require_known_keys(address, {"endpoint",          "region",
+                                               "path_style",        "profile",
+                                               "storage_class",     "sse",
+                                               "kms_key_id",        "sse_customer_key_file",
+                                               "object_lock",       "retain_days",
+                                               "legal_hold",        "remove_versions",
+                                               "bypass_governance", "requester_pays",
+                                               "part_size",         "parallel_parts",
+                                               "connections",       "tags",
+                                               "content_md5",       "conditional_create",
+                                               "connect_seconds",   "stall_seconds"}));
   const Query query(address);
   options.storage_class = query.text("storage_class");
   DRKIT_TRY(read_encryption(query, options));

@@ -94,8 +94,17 @@ TEST_CASE("every request is signed, with the hash of its body, and shows no secr
   CHECK_FALSE(has(requests[0], "very-secret"));
 }
 
-TEST_CASE("the options become headers") {
-  const Played server([](const std::string&) { return ok(); });
+TEST_CASE("the options become headers, and the first lock is looked at") {
+  std::atomic<bool> locks{true};
+  const Played server([&](const std::string& request) {
+    if (has(request, "?legal-hold=")) return ok("<LegalHold><Status>ON</Status></LegalHold>");
+    if (!has(request, "?retention=")) return ok();
+    return locks ? ok("<Retention><Mode>COMPLIANCE</Mode><RetainUntilDate>2040-01-01T00:00:00Z</RetainUntilDate>"
+                      "</Retention>")
+                 : refuse("404 Not Found", "NoSuchObjectLockConfiguration");
+  });
+  SUBCASE("the server locks") {}
+  SUBCASE("the server forgets the lock") { locks = false; }
   S3Options options = server.options();
   options.storage_class = "STANDARD_IA";
   options.encryption = S3Encryption::kms;
@@ -104,7 +113,13 @@ TEST_CASE("the options become headers") {
   options.lock_mode = S3LockMode::compliance;
   options.retain_days = 1;
   options.legal_hold = true;
-  REQUIRE(Played::open(std::move(options))->put({}, "key", as_bytes("x"), {}).ok());
+  const auto storage = Played::open(std::move(options));
+  const auto put = storage->put({}, "key", as_bytes("x"), {});
+  REQUIRE(put.ok() == locks);
+  if (!locks) CHECK(put.error().code() == ErrorCode::unsupported);
+  const std::size_t asked = server.requests().size();
+  if (locks) CHECK(storage->put({}, "key2", as_bytes("x"), {}).ok());
+  CHECK(server.requests().size() == asked + (locks ? 1 : 0));
   const std::string request = server.requests().at(0);
   for (const char* line : {"x-amz-storage-class: STANDARD_IA", "x-amz-server-side-encryption: aws:kms",
                            "x-amz-server-side-encryption-aws-kms-key-id: arn:aws:kms:x",
