@@ -68,6 +68,7 @@ TEST_CASE("certificates: trusted, unknown, expired, of another host, and the cli
   CHECK(refusal(expired.address("x"), expired.options()).message().find("has expired") != std::string::npos);
   const DavServer elsewhere({"nginx", {"tls=elsewhere"}}, folder / "elsewhere");
   CHECK(refusal(elsewhere.address("x"), elsewhere.options()).message().find("another host") != std::string::npos);
+  MESSAGE(refusal(elsewhere.address("x"), elsewhere.options()).to_string());
 
   const DavServer picky({"apache", {"tls=server", "client=yes"}}, folder / "picky");
   const Error nameless = refusal(picky.address("x"), picky.options());

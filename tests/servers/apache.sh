@@ -99,6 +99,8 @@ start() {
   if [ "$auth" = digest ]; then write_digest_password; else write_password "$dir"; fi
   [ -z "$quota" ] || limit_space
   own_files "$dir/files" "$dir/locks"
+  # Left by a server that was killed, it would keep the next one from starting.
+  rm -f "$dir/apache.own.pid"
   write_configuration >"$dir/httpd.conf"
   start_daemon "$dir" apache /usr/sbin/apache2 -DFOREGROUND -f "$dir/httpd.conf"
   wait_for_port "$dir" apache "$port"

@@ -103,8 +103,7 @@ class Link:
         self.client_reader, self.client_writer = client
         self.server_reader, self.server_writer = server
         self.carried = {"up": 0, "down": 0}
-        mean = world.get("reset_mean_bytes")
-        self.fate = world.dice.expovariate(1 / mean) if mean else 0
+        self.fate = 0
         self.lose_answer = False
 
     def reset(self):
@@ -145,7 +144,10 @@ class Link:
         world.count("bytes", len(chunk))
         writer.write(chunk)
         await writer.drain()
-        if self.fate and sum(self.carried.values()) > self.fate:
+        mean = world.get("reset_mean_bytes")
+        if mean and not self.fate:
+            self.fate = sum(self.carried.values()) + world.dice.expovariate(1 / mean)
+        if mean and sum(self.carried.values()) > self.fate:
             self.reset()
         rate = world.get(f"{way}_bps")
         if rate:

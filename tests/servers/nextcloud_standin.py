@@ -228,7 +228,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             with open(path, "rb") as file:
                 data = file.read()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise Refusal(404, "no such file") from None
         wanted = self.headers.get("Range", "")
         if not wanted.startswith("bytes="):

@@ -10,6 +10,11 @@ Result<bool> try_make(const Context& ctx, Server& server, std::string_view path)
   DRKIT_ASSIGN(const net::HttpResponse response, server.send(ctx, {"MKCOL", std::string(path), true}));
   if (response.status == 201 || response.status == 405 || response.status == 301) return true;
   if (response.status == 409 || response.status == 404) return false;
+  // What mod_dav says to one of two that make the same folder at once.
+  if (response.status == 403) {
+    const auto there = server.stat(ctx, path);
+    if (there && there->collection) return true;
+  }
   return status_error(ctx, response, "making a folder");
 }
 

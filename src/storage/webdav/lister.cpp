@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "storage/webdav/find.hpp"
 #include "storage/webdav/path.hpp"
-#include "storage/webdav/upload.hpp"
 
 namespace drkit::storage::webdav {
 namespace {
@@ -28,10 +28,11 @@ class Walk {
  private:
   // `folder` is "" or ends with a slash.
   Result<void> list_folder(const std::string& folder) {
-    const std::string path = clean_path(root_ + "/" + folder);
+    const std::string path = clean_path(root_ + "/" + names_of_key(folder));
     auto listing = server_.look(ctx_, path, true);
-    // Never made, or removed meanwhile: either way there is nothing in it. The storage's own folder is another matter.
-    if (!listing && listing.error().code() == ErrorCode::not_found && !folder.empty()) return {};
+    // Never made, removed meanwhile, or below a file: there is nothing in it. The storage's own folder is another
+    // matter.
+    if (!listing && !folder.empty()) return absent_or(ctx_, server_, root_, folder, std::move(listing).error());
     if (!listing) return std::move(listing).error();
     DRKIT_TRY(require_self(*listing, path));
     for (const Resource& resource : listing->resources) {
@@ -40,6 +41,15 @@ class Walk {
       if (stopped_) return {};
     }
     return {};
+  }
+
+  static Result<void> absent_or(const Context& ctx, Server& server, const std::string& root, std::string_view folder,
+                                Error error) {
+    if (error.code() == ErrorCode::not_found) return {};
+    if (!may_hide_absence(error)) return error;
+    DRKIT_ASSIGN(const std::optional<Resource> there, find(ctx, server, root, folder.substr(0, folder.size() - 1)));
+    if (!there || !there->collection) return {};
+    return error;
   }
 
   // A proxy that changes paths would make every object look foreign, and the storage empty: that must not pass.
@@ -53,9 +63,10 @@ class Walk {
     if (parent_of(resource.path) != path) {
       return Error(ErrorCode::unsupported, "the server lists other paths than were asked for");
     }
-    const std::string key = folder + resource.path.substr(path.size() + 1);
+    const auto name = key_of_names(std::string_view(resource.path).substr(path.size() + 1));
+    const std::string key = folder + name.value_or("");
     // Before anything else: what is not ours may look as it likes.
-    if (key == kTempFolder || !validate_storage_key(key)) return {};
+    if (!name || !validate_storage_key(key)) return {};
     if (resource.status == 404) return {};
     if (resource.status / 100 != 2) {
       net::HttpResponse inner;

@@ -94,7 +94,8 @@ class Reader {
   };
   static constexpr std::size_t kMaxXmlBytes = std::size_t{1} << 30;
 
-  static Error malformed() { return Error(ErrorCode::corrupt, "the server's listing is no WebDAV answer"); }
+  // A listing that was broken off may come whole the next time.
+  static Error malformed() { return Error(ErrorCode::corrupt, "the server's listing is no WebDAV answer", Retry::yes); }
 
   // Nothing may be thrown through expat.
   template <class Work>

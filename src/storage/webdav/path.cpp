@@ -64,6 +64,29 @@ std::string_view parent_of(std::string_view path) {
   return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
 }
 
+std::string names_of_key(std::string_view key) {
+  std::string names;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    if (key[i] == '.' && (i == 0 || key[i - 1] == '/')) names += '~';
+    names += key[i];
+  }
+  return names;
+}
+
+std::optional<std::string> key_of_names(std::string_view names) {
+  std::string key;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const bool begins = i == 0 || names[i - 1] == '/';
+    if (names[i] != '~') {
+      if (begins && names[i] == '.') return std::nullopt;
+      key += names[i];
+    } else if (!begins || i + 1 == names.size() || names[i + 1] != '.') {
+      return std::nullopt;
+    }
+  }
+  return key;
+}
+
 Result<std::string> random_name() {
   std::array<std::byte, 16> bytes;
   // So few bytes never come in parts.

@@ -147,7 +147,7 @@ Result<net::HttpResponse> Server::expect_done(const Context& ctx, const Call& ca
   return status_error(ctx, response, what);
 }
 
-Result<Listing> Server::look(const Context& ctx, std::string_view path, bool deep) {
+Result<Listing> Server::look_once(const Context& ctx, std::string_view path, bool deep) {
   Call call{"PROPFIND", std::string(path), deep};
   // Never infinity: servers refuse it, or work on it for hours.
   call.headers = {{"Depth", deep ? "1" : "0"}, {"Content-Type", "application/xml; charset=utf-8"}};
@@ -159,9 +159,20 @@ Result<Listing> Server::look(const Context& ctx, std::string_view path, bool dee
   }
   if (response.status != 207) return status_error(ctx, response, deep ? "listing a folder" : "looking at a file");
   Listing listing;
-  DRKIT_ASSIGN(listing.resources, parse_multistatus(as_text(response.body), path));
+  auto resources = parse_multistatus(as_text(response.body), path);
+  if (!resources) return std::move(resources).error();
+  listing.resources = std::move(*resources);
   if (const auto date = response.header("date")) listing.server_ns = net::http_date_ns(*date).value_or(0);
   return listing;
+}
+
+// Some servers break a listing off in the middle when a file that they are about to describe goes.
+Result<Listing> Server::look(const Context& ctx, std::string_view path, bool deep) {
+  constexpr int kLooks = 4;
+  for (int look = 1;; ++look) {
+    auto listing = look_once(ctx, path, deep);
+    if (listing || listing.error().code() != ErrorCode::corrupt || look == kLooks) return listing;
+  }
 }
 
 Result<Resource> Server::stat(const Context& ctx, std::string_view path) {

@@ -51,6 +51,7 @@ class Server {
 
  private:
   Server(std::string origin, WebdavOptions options, std::unique_ptr<net::HttpClient> client);
+  Result<Listing> look_once(const Context& ctx, std::string_view path, bool deep);
   bool learn_auth(const net::HttpResponse& refusal);
   bool has_credentials() const { return !password_.empty(); }
 

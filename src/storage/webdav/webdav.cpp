@@ -7,6 +7,7 @@
 #include "base/url.hpp"
 #include "storage/key.hpp"
 #include "storage/webdav/download.hpp"
+#include "storage/webdav/find.hpp"
 #include "storage/webdav/folders.hpp"
 #include "storage/webdav/lister.hpp"
 #include "storage/webdav/path.hpp"
@@ -87,24 +88,28 @@ class WebdavStorage final : public Storage {
   }
 
  private:
-  std::string path_of(std::string_view key) const { return place_.root + "/" + std::string(key); }
-  std::string temp_folder() const { return path_of(storage::webdav::kTempFolder); }
-
-  Result<ObjectInfo> stat_object(const Context& ctx, std::string_view key) {
-    DRKIT_ASSIGN(const Resource there, server_->stat(ctx, path_of(key)));
-    if (there.collection) return key_error(ErrorCode::not_found, "no such object", key);
-    if (!there.size_bytes) return Error(ErrorCode::unsupported, "the server does not tell the sizes of files");
-    return ObjectInfo{std::string(key), *there.size_bytes, there.modified_ns};
+  std::string path_of(std::string_view key) const { return place_.root + "/" + storage::webdav::names_of_key(key); }
+  std::string temp_folder() const { return place_.root + "/" + std::string(storage::webdav::kTempFolder); }
+  Result<std::optional<Resource>> find(const Context& ctx, std::string_view key) {
+    return storage::webdav::find(ctx, *server_, place_.root, key);
   }
 
-  // Some servers replace a file by removing it first. Whoever reads in that moment finds nothing: one look more tells
-  // a gap from an object that is not there.
+  Result<ObjectInfo> stat_object(const Context& ctx, std::string_view key) {
+    DRKIT_ASSIGN(const std::optional<Resource> there, find(ctx, key));
+    if (!there || there->collection) return key_error(ErrorCode::not_found, "no such object", key);
+    if (!there->size_bytes) return Error(ErrorCode::unsupported, "the server does not tell the sizes of files");
+    return ObjectInfo{std::string(key), *there->size_bytes, there->modified_ns};
+  }
+
+  // Some servers replace a file by removing it first. Whoever reads in that moment finds nothing, or is refused: one
+  // look more tells a gap from an object that is not there.
   Result<Bytes> get_object(const Context& ctx, std::string_view key, ByteRange range) {
     constexpr int kLooks = 5;
     for (int look = 1;; ++look) {
       auto got = storage::webdav::download(ctx, *server_, path_of(key), key, range);
-      if (got || got.error().code() != ErrorCode::not_found || look == kLooks) return got;
+      if (got || !storage::webdav::may_hide_absence(got.error()) || look == kLooks) return got;
       DRKIT_TRY(stat_object(ctx, key));
+      DRKIT_TRY(ctx.clock->sleep_for(std::chrono::milliseconds(look), ctx.cancel));
     }
   }
 
@@ -158,12 +163,9 @@ class WebdavStorage final : public Storage {
   }
 
   Result<void> require_no_folder(const Context& ctx, std::string_view key) {
-    const auto there = server_->stat(ctx, path_of(key));
-    if (there && there->collection) {
-      return Error(ErrorCode::precondition_failed, "the name of other keys' directory, or no file");
-    }
-    if (there || there.error().code() == ErrorCode::not_found) return {};
-    return there.error();
+    DRKIT_ASSIGN(const std::optional<Resource> there, find(ctx, key));
+    if (!there || !there->collection) return {};
+    return Error(ErrorCode::precondition_failed, "the name of other keys' directory, or no file");
   }
 
   // Tells a key below another key's file from a server that has reasons of its own.
@@ -179,9 +181,8 @@ class WebdavStorage final : public Storage {
 
   // DELETE would take a folder with everything in it.
   Result<void> remove_object(const Context& ctx, std::string_view key) {
-    const auto there = server_->stat(ctx, path_of(key));
-    if (there ? there->collection : there.error().code() == ErrorCode::not_found) return {};
-    if (!there) return there.error();
+    DRKIT_ASSIGN(const std::optional<Resource> there, find(ctx, key));
+    if (!there || there->collection) return {};
     DRKIT_ASSIGN(const net::HttpResponse response, server_->send(ctx, {"DELETE", path_of(key)}));
     if (response.status == 200 || response.status == 204 || response.status == 404 || response.status == 410) return {};
     return status_error(ctx, response, "removing an object");

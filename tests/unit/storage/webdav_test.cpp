@@ -127,6 +127,9 @@ TEST_CASE("paths") {
   CHECK(parent_of("/a") == "");
   CHECK(percent_decode("%41%2f%c3") == "A/\xc3");
   CHECK(percent_decode("%4") == std::nullopt);
+  for (const char* key : {"a/b", ".a", "..a/.b", ".../x..y", "-"}) CHECK(key_of_names(names_of_key(key)) == key);
+  CHECK(names_of_key(".a/b.c/..d") == "~.a/b.c/~..d");
+  for (const char* name : {".a", "tmp~", "~a", "~", "a/.b", "~~.a", "a/~"}) CHECK(key_of_names(name) == std::nullopt);
   CHECK(*path_of_href("https://h", "/x") == "");
   CHECK(*path_of_href("/a://b", "/x") == "/a:/b");
 }
