@@ -171,8 +171,8 @@ TEST_CASE("a quota that is used up is no space, and what is there can be read an
   small.access_key_id = "SMALL";
   small.secret_access_key = "smallsecret";
   const std::string bucket = s3_bucket(small);
-  rgw_command("admin", "quota set --quota-scope=user --uid=small --max-objects=2");
-  rgw_command("admin", "quota enable --quota-scope=user --uid=small");
+  rgw_command("admin", "quota set --quota-scope=bucket --uid=small --max-objects=2");
+  rgw_command("admin", "quota enable --quota-scope=bucket --uid=small");
   // The object that conditional creation is tried with is the other one.
   const auto storage = s3_fresh(s3_options(small, bucket));
   REQUIRE(storage->put({}, "first", as_bytes("fits"), {}).ok());

@@ -54,6 +54,8 @@ mon data avail crit = 1
 osd objectstore = memstore
 memstore device bytes = 6442450944
 osd data = $dir/osd
+# A machine that is busy for a minute must not cost the OSD its place: what it keeps in memory would be gone.
+osd heartbeat grace = 600
 osd op num shards = 1
 osd op num threads per shard = 2
 osd class load list = *
@@ -63,7 +65,6 @@ rgw crypt require ssl = false
 rgw enable usage log = false
 # Quotas hold at once, not after minutes.
 rgw bucket quota ttl = 0
-rgw user quota bucket sync interval = 1
 rgw gc obj min wait = 1
 rgw gc processor period = 5
 rgw data = $dir/rgw
