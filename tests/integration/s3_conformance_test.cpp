@@ -37,26 +37,16 @@ TEST_CASE("Ceph's gateway: the suite over TLS") {
   check_suite([&] { return s3_options(rgw(), bucket, true); }, 18);
 }
 
-TEST_CASE("Ceph's gateway: the suite in a versioned bucket, every version removed") {
-  const std::string bucket = s3_bucket(rgw(), true);
-  check_suite(
-      [&] {
-        S3Options options = s3_options(rgw(), bucket);
-        options.remove_versions = true;
-        return options;
-      },
-      18);
-}
-
 // It reads an object's tag and its bytes in two steps, so a reader beside a writer may get the tag of one object with
 // the bytes of the next; what open_storage puts around every storage asks again.
-TEST_CASE("versitygw: the suite in clear text, over TLS, and without conditional creation") {
-  const auto suite = [](const VersityGw& gateway, S3Choice conditional, std::size_t least) {
-    const std::string bucket = s3_bucket(gateway.server());
+TEST_CASE("versitygw: the suite in clear text, over TLS, with versions, and without conditional creation") {
+  const auto suite = [](const VersityGw& gateway, S3Choice conditional, std::size_t least, bool versions = false) {
+    const std::string bucket = s3_bucket(gateway.server(), versions);
     check_suite(
         [&] {
           S3Options options = s3_options(gateway.server(), bucket);
           options.conditional_create = conditional;
+          options.remove_versions = versions;
           return options;
         },
         least,
@@ -66,5 +56,6 @@ TEST_CASE("versitygw: the suite in clear text, over TLS, and without conditional
   };
   SUBCASE("clear text") { suite(VersityGw(), S3Choice::detect, 18); }
   SUBCASE("TLS") { suite(VersityGw("--tls"), S3Choice::detect, 18); }
+  SUBCASE("a versioned bucket, every version removed") { suite(VersityGw(), S3Choice::detect, 18, true); }
   SUBCASE("without conditional creation") { suite(VersityGw(), S3Choice::no, 17); }
 }
