@@ -19,8 +19,8 @@ Error untrusted(const Failure& failure) {
   if (verdict(10, 10)) why = "the server's certificate has expired";
   if (verdict(18, 21) || verdict(2, 2)) why = "the server's certificate is not signed by a trusted authority";
   if (verdict(23, 23)) why = "the server's certificate is revoked";
-  // The chain is fine, yet libcurl refused it: what is left is the name.
-  if (verdict(0, 0)) why = "the server's certificate is for another host name";
+  // libcurl refused it before or although the chain was found good: what is left is the name.
+  if (verdict(0, 1)) why = "the server's certificate is for another host name";
   return final_error(ErrorCode::unauthenticated, why);
 }
 

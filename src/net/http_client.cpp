@@ -28,15 +28,28 @@ class PooledClient final : public HttpClient {
   Result<HttpResponse> send(const Context& ctx, const HttpRequest& request) override {
     DRKIT_TRY(validate_request(request));
     DRKIT_TRY(ctx.check_cancelled());
-    DRKIT_ASSIGN(std::unique_ptr<Connection> connection, take(ctx));
-    auto answer = connection->send(ctx, options_, request);
-    give_back(std::move(connection));
+    DRKIT_ASSIGN(Lease lease, take(ctx));
+    auto answer = lease.connection->send(ctx, options_, request);
+    give_back(std::move(lease.connection));
     return answer;
   }
 
  private:
+  // A connection on loan. One that an exception (no memory) leaves in the middle of a request is dropped, and another
+  // may be made in its place.
+  struct Lease {
+    Lease(PooledClient& owner, std::unique_ptr<Connection> lent) : pool(&owner), connection(std::move(lent)) {}
+    Lease(Lease&&) noexcept = default;
+    Lease& operator=(Lease&&) = delete;
+    ~Lease() {
+      if (connection != nullptr) pool->drop(std::move(connection));
+    }
+    PooledClient* pool;
+    std::unique_ptr<Connection> connection;
+  };
+
   // The one used last comes first: its connection is the least likely to have been closed meanwhile.
-  Result<std::unique_ptr<Connection>> take(const Context& ctx) {
+  Result<Lease> take(const Context& ctx) {
     std::unique_lock lock(mutex_);
     while (idle_.empty() && unmade_ == 0) {
       free_.wait_for(lock, std::chrono::milliseconds(50));
@@ -51,7 +64,14 @@ class PooledClient final : public HttpClient {
       connection = std::move(idle_.back());
       idle_.pop_back();
     }
-    return connection;
+    return Lease(*this, std::move(connection));
+  }
+
+  void drop(std::unique_ptr<Connection> connection) {
+    connection.reset();
+    const std::lock_guard lock(mutex_);
+    ++unmade_;
+    free_.notify_one();
   }
 
   void give_back(std::unique_ptr<Connection> connection) {

@@ -1,5 +1,6 @@
 #include "registry/webdav_address.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include <drkit/storage.hpp>
@@ -39,14 +40,7 @@ Result<void> apply_query(const base::Address& address, WebdavOptions& options) {
   return {};
 }
 
-}  // namespace
-
-bool is_webdav(std::string_view scheme) {
-  return scheme == "webdav+https" || scheme == "webdav+http" || scheme == "nextcloud+https" ||
-         scheme == "nextcloud+http";
-}
-
-Result<StoragePtr> open_webdav(const Context& ctx, std::string_view address, const StorageOptions& options) {
+Result<StoragePtr> open_once(const Context& ctx, std::string_view address, const StorageOptions& options) {
   DRKIT_ASSIGN(const base::Address parsed, base::parse_address(address));
   WebdavOptions webdav;
   webdav.user = options.user;
@@ -60,6 +54,25 @@ Result<StoragePtr> open_webdav(const Context& ctx, std::string_view address, con
   DRKIT_TRY(apply_query(parsed, webdav));
   const std::string_view url = address.substr(address.find('+') + 1);
   return make_webdav_storage(ctx, std::string(url.substr(0, url.find('?'))), std::move(webdav));
+}
+
+}  // namespace
+
+bool is_webdav(std::string_view scheme) {
+  return scheme == "webdav+https" || scheme == "webdav+http" || scheme == "nextcloud+https" ||
+         scheme == "nextcloud+http";
+}
+
+Result<StoragePtr> open_webdav(const Context& ctx, std::string_view address, const StorageOptions& options) {
+  // Opening asks the server, before there is a storage whose calls could be repeated.
+  std::chrono::milliseconds wait{250};
+  for (unsigned attempt = 1;; ++attempt) {
+    auto opened = open_once(ctx, address, options);
+    if (opened || !opened.error().retryable() || attempt >= options.attempts) return opened;
+    ctx.write_log(LogLevel::warning, "opening the storage is repeated: " + opened.error().to_string());
+    DRKIT_TRY(ctx.clock->sleep_for(wait, ctx.cancel));
+    wait = std::min<std::chrono::milliseconds>(wait * 2, std::chrono::seconds(30));
+  }
 }
 
 }  // namespace drkit::registry

@@ -20,6 +20,12 @@ Error name_object(Error error, std::string_view key) {
 
 }  // namespace
 
+Result<void> require_known(std::uint64_t feature_bits, std::string_view use) {
+  if (feature_bits == 0) return {};
+  return Error(ErrorCode::version_unsupported,
+               "the repository has features that this build does not know and must know for " + std::string(use));
+}
+
 Result<Bytes> get_bounded(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind) {
   const std::uint64_t limit = format::max_object_bytes(kind);
   DRKIT_ASSIGN(Bytes object, storage.get(ctx, key, {0, limit + 1}));
@@ -101,24 +107,29 @@ Result<format::PackInfo> read_pack_info(const Context& ctx, Repository::Impl& im
   if (!name) return damaged("its name is no SHA-256");
   if (size_bytes < format::kPackHeaderBytes + format::kPackTrailerBytes) return damaged("is too short");
   if (size_bytes > format::kMaxPackBytes) return damaged("is too large");
-  DRKIT_ASSIGN(const Bytes header_bytes, impl.storage->get(ctx, key, {0, format::kPackHeaderBytes}));
-  DRKIT_ASSIGN(const Bytes trailer,
-               impl.storage->get(ctx, key, {size_bytes - format::kPackTrailerBytes, format::kPackTrailerBytes}));
+  const auto get = [&](std::uint64_t offset, std::uint64_t length) -> Result<Bytes> {
+    auto bytes = impl.storage->get(ctx, key, {offset, length});
+    const bool past_end = !bytes && bytes.error().code() == ErrorCode::invalid_argument;
+    if (past_end || (bytes && bytes->size() != length)) return damaged("is shorter than expected");
+    return bytes;
+  };
+  DRKIT_ASSIGN(const Bytes header_bytes, get(0, format::kPackHeaderBytes));
+  DRKIT_ASSIGN(const Bytes trailer, get(size_bytes - format::kPackTrailerBytes, format::kPackTrailerBytes));
   auto header = format::decode_pack_header(header_bytes);
   auto length = format::decode_pack_trailer(trailer);
   if (!header) return name_object(std::move(header).error(), key);
   if (!length) return name_object(std::move(length).error(), key);
   if (header->repository != impl.id) return damaged("belongs to another repository");
+  if (pack_key(header->type, *name) != key) return damaged("is of another type than its place says");
   const std::uint64_t rest = size_bytes - format::kPackHeaderBytes - format::kPackTrailerBytes;
   if (*length > rest) return damaged("its directory is longer than the pack");
-  DRKIT_ASSIGN(const Bytes sealed,
-               impl.storage->get(ctx, key, {size_bytes - format::kPackTrailerBytes - *length, *length}));
+  DRKIT_ASSIGN(const Bytes sealed, get(size_bytes - format::kPackTrailerBytes - *length, *length));
   auto plain = open_shared(impl, format::Kind::pack_directory, header_bytes, sealed);
   if (!plain) return damaged("its directory does not open");
   base::ByteReader in(*plain);
   auto directory = format::decode_directory(in, rest - *length);
   if (!directory || !in.done()) return damaged("its directory is damaged");
-  return format::PackInfo{*name, size_bytes, header->type, header->content_key, std::move(*directory)};
+  return format::PackInfo{*name, size_bytes, header->type, header->content_key, std::move(*directory), false};
 }
 
 }  // namespace drkit::repo
@@ -202,7 +213,8 @@ Result<std::shared_ptr<repo::Index>> Repository::Impl::index(const Context& ctx,
 
 // False when an index object vanished while it was read.
 Result<bool> Repository::Impl::refresh_index(const Context& ctx) {
-  DRKIT_ASSIGN(const std::vector<std::string> objects, repo::list_keys(ctx, *storage, repo::kIndexPrefix));
+  DRKIT_ASSIGN(std::vector<std::string> objects, repo::list_keys(ctx, *storage, repo::kIndexPrefix));
+  std::erase_if(objects, [](const std::string& key) { return !repo::has_name_of<32>(key, repo::kIndexPrefix); });
   // An object that vanished listed packs that may have vanished with it: nobody may count on their chunks.
   if (!index_ || !std::includes(objects.begin(), objects.end(), index_objects_.begin(), index_objects_.end())) {
     index_ = std::make_shared<repo::Index>(spool_directory());

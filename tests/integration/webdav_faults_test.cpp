@@ -26,11 +26,9 @@ struct Line {
       : server(kind, folder / "server"), chaos(folder / "chaos", server.host(), kind.tls() ? "" : options) {}
 
   StoragePtr open(unsigned attempts, const std::string& query = "") const {
-    StorageOptions options = server.options();
-    options.attempts = attempts;
     std::string address = server.address("x");
     address.replace(address.find(server.host()), server.host().size(), chaos.host());
-    return open_or_throw(address + query, options);
+    return open_patiently(address + query, server.options(), attempts);
   }
 };
 
@@ -74,11 +72,18 @@ TEST_CASE("bursts of 503: told with the wait that the server asks for, overcome 
   CHECK(patient->put({}, "k", as_bytes("1"), {.if_absent = true}).ok());
   CHECK(as_text(*patient->get({}, "k", {})) == "1");
   CHECK(line.chaos.count("errors") == 6);
+
+  // Opening asks the server, too.
+  line.chaos.set(R"({"error_next": 1, "error_status": 503})");
+  std::string address = line.server.address("x");
+  address.replace(address.find(line.server.host()), line.server.host().size(), line.chaos.host());
+  CHECK(open_storage({}, address, line.server.options()).ok());
+  CHECK(line.chaos.count("errors") == 7);
 }
 
 TEST_CASE("a third of all answers lost: whoever created an object learns it, and every object is whole") {
   const Line line({"apache"});
-  const StoragePtr storage = line.open(8);
+  const StoragePtr storage = line.open(20);
   line.chaos.set(R"({"lost_answer_rate": 0.3, "lost_answer_methods": ["MOVE", "PUT"], "reset_rate": 0.05})");
   for (unsigned i = 0; i < 12; ++i) {
     const std::string body = pattern(100'000 + i, i);
@@ -122,7 +127,7 @@ TEST_CASE("answers cut short, connections reset, bits turned: an error, never ot
 
 TEST_CASE("latency and random resets: slower, not wrong") {
   const Line line({"rclone_webdav"}, "");
-  const StoragePtr storage = line.open(8, "?stall_seconds=5");
+  const StoragePtr storage = line.open(20, "?stall_seconds=5");
   line.chaos.set(R"({"latency_ms": 10, "jitter_ms": 10, "reset_mean_bytes": 1500000})");
   for (unsigned i = 0; i < 10; ++i) {
     const std::string body = pattern(300'000, i);

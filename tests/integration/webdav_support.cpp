@@ -25,17 +25,6 @@ std::string line_of(const fs::path& path) {
 
 bool DavKind::tls() const { return !options.empty() && options.front().starts_with("tls="); }
 
-std::string DavKind::shown() const { return script + (tls() ? " with TLS" : " plain"); }
-
-std::vector<DavKind> all_dav_kinds() {
-  std::vector<DavKind> kinds;
-  for (const char* script : {"apache", "nginx", "rclone_webdav", "nextcloud_standin"}) {
-    kinds.push_back({script});
-    kinds.push_back({script, {"tls=server"}});
-  }
-  return kinds;
-}
-
 DavServer::DavServer(DavKind kind, fs::path folder) : kind_(std::move(kind)), folder_(std::move(folder)) {
   command("start");
 }
@@ -101,6 +90,14 @@ StoragePtr open_or_throw(const std::string& address, const StorageOptions& optio
   auto opened = open_storage({}, address, options);
   if (!opened) throw std::runtime_error(opened.error().to_string());
   return std::move(*opened);
+}
+
+StoragePtr open_patiently(const std::string& address, StorageOptions options, unsigned attempts) {
+  options.attempts = 1;
+  RetryOptions retry;
+  retry.max_attempts = attempts;
+  retry.first_delay = std::chrono::milliseconds(5);
+  return with_retry(open_or_throw(address, options), retry);
 }
 
 std::map<std::string, std::uintmax_t> visible_files(const fs::path& folder) {

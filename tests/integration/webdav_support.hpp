@@ -15,12 +15,8 @@ namespace drkit::test {
 struct DavKind {
   std::string script;  ///< "apache", "nginx", "rclone_webdav", "nextcloud_standin"
   std::vector<std::string> options = {};
-  std::string shown() const;
   bool tls() const;
 };
-
-/// The four servers, plain and with TLS.
-std::vector<DavKind> all_dav_kinds();
 
 /// A running server, stopped at the end.
 class DavServer {
@@ -68,6 +64,9 @@ class Chaos {
 
 /// Opens or throws std::runtime_error.
 StoragePtr open_or_throw(const std::string& address, const StorageOptions& options);
+
+/// Like open_or_throw, with many attempts after short waits: the waits are not what is tested.
+StoragePtr open_patiently(const std::string& address, StorageOptions options, unsigned attempts = 20);
 
 /// The regular files below a folder that are not below `tmp~`, by their path there, with their sizes.
 std::map<std::string, std::uintmax_t> visible_files(const std::filesystem::path& folder);

@@ -71,7 +71,8 @@ ServerLimit 1
 StartServers 1
 ThreadsPerChild 32
 MaxRequestWorkers 32
-KeepAliveTimeout 30
+# An answer that turned out shorter than its head said ends only then.
+KeepAliveTimeout 2
 MaxKeepAliveRequests 0
 DavLockDB $dir/locks/db
 DocumentRoot $dir/files

@@ -117,7 +117,7 @@ class WebdavStorage final : public Storage {
     // MOVE over a folder would remove everything in it.
     if (!options.if_absent) DRKIT_TRY(require_no_folder(ctx, key));
     DRKIT_TRY(prepare_uploads(ctx));
-    DRKIT_TRY(folders_.make(ctx, storage::webdav::parent_of(path_of(key))));
+    DRKIT_TRY(make_folders(ctx, key));
     DRKIT_ASSIGN(const std::string name, storage::webdav::random_name());
     Upload upload(*server_, temp_folder() + "/" + name);
     auto done = upload.send(ctx, bytes, place_.parts);
@@ -133,6 +133,13 @@ class WebdavStorage final : public Storage {
     return done;
   }
 
+  Result<void> make_folders(const Context& ctx, std::string_view key) {
+    const std::string path = path_of(key);
+    auto made = folders_.make(ctx, storage::webdav::parent_of(path));
+    if (!made && storage::webdav::may_hide_absence(made.error())) DRKIT_TRY(require_folders_above(ctx, key));
+    return made;
+  }
+
   // A server that does not answer, and a caller who wants to leave, are not kept for tidiness: the upload is removed
   // when it is stale.
   static bool worth_asking(const Error& error) {
@@ -142,13 +149,12 @@ class WebdavStorage final : public Storage {
 
   Result<void> settle(const Context& ctx, Upload& upload, std::string_view key, PutOptions options) {
     const std::string path = path_of(key);
-    const std::string folder(storage::webdav::parent_of(path));
     DRKIT_ASSIGN(net::HttpResponse response, upload.move_to(ctx, path, !options.if_absent));
     const int status = response.status;
     if (status == 403 || status == 404 || status == 409 || status == 500) {
       // The folder may have been removed since we made it.
-      folders_.forget(folder);
-      DRKIT_TRY(folders_.make(ctx, folder));
+      folders_.forget(storage::webdav::parent_of(path));
+      DRKIT_TRY(make_folders(ctx, key));
       DRKIT_ASSIGN(response, upload.move_to(ctx, path, !options.if_absent));
     }
     if (response.status == 201 || response.status == 204 || response.status == 200) return {};
@@ -211,12 +217,16 @@ std::string origin_of(const base::Address& address) {
          (address.port == 0 ? "" : ":" + std::to_string(address.port));
 }
 
-// What users copy from Nextcloud's settings has /remote.php/; what they type does not.
+// What users copy from Nextcloud's settings has /remote.php/dav/files/ID; what they type does not. Who logs in by mail
+// has an id that only the former tells.
 void place_in_nextcloud(Place& place, const WebdavOptions& options) {
-  const std::size_t script = place.root.find("/remote.php/");
-  const std::string prefix = script == std::string::npos ? "" : place.root.substr(0, script);
-  if (script == std::string::npos) place.root = "/remote.php/dav/files/" + options.user + place.root;
-  place.parts = {prefix + "/remote.php/dav/uploads/" + options.user, options.part_bytes};
+  constexpr std::string_view kFiles = "/remote.php/dav/files/";
+  const std::size_t script = place.root.find(kFiles);
+  const bool typed = script == std::string::npos;
+  if (typed) place.root = std::string(kFiles) + options.user + place.root;
+  const std::string prefix = typed ? "" : place.root.substr(0, script);
+  const std::string inside = place.root.substr(prefix.size() + kFiles.size());
+  place.parts = {prefix + "/remote.php/dav/uploads/" + inside.substr(0, inside.find('/')), options.part_bytes};
 }
 
 Result<Place> place_of(const base::Address& address, const WebdavOptions& options) {
@@ -225,6 +235,9 @@ Result<Place> place_of(const base::Address& address, const WebdavOptions& option
   if (address.host.empty()) return bad("the address has no host");
   if (!address.query.empty()) return bad("the address has a query");
   if (options.nextcloud && options.user.empty()) return bad("Nextcloud needs the name of a user");
+  const bool old_way = address.path.find("/remote.php/") != std::string::npos &&
+                       address.path.find("/remote.php/dav/files/") == std::string::npos;
+  if (options.nextcloud && old_way) return bad("Nextcloud's address ends with /remote.php/dav/files/NAME/FOLDER");
   if (options.nextcloud && options.part_bytes < kMinPartBytes) return bad("parts of less than 5 MiB");
   if (options.auth != WebdavAuth::automatic && options.password.empty()) return bad("the password or token is missing");
   Place place{(options.nextcloud ? "nextcloud+" : "webdav+") + address.scheme,
