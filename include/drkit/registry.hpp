@@ -30,7 +30,9 @@ struct StorageOptions {
   std::string client_key_file = {};          ///< https: PEM file
   std::string proxy = {};                    ///< "": none
 };
-/// Opens `file:///dir`, a bare path, `mem:`, `webdav+https://host/folder` or `nextcloud+https://host/folder`.
+/// Opens `file:///dir`, a bare path, `mem:`, `webdav+https://host/folder`, `nextcloud+https://host/folder` or
+/// `s3://bucket/prefix`. For S3 this is where the standard variables and files of AWS are read: what neither the
+/// address nor the options say comes from there.
 /// Errors: invalid_argument, unsupported (scheme), not_found, and the storage's own.
 DRKIT_API Result<StoragePtr> open_storage(const Context& ctx, std::string_view address,
                                           const StorageOptions& options = {});

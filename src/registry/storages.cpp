@@ -3,6 +3,7 @@
 
 #include "base/url.hpp"
 #include "registry/path_address.hpp"
+#include "registry/s3_address.hpp"
 #include "registry/webdav_address.hpp"
 #include "storage/sftp/sftp.hpp"
 
@@ -30,6 +31,7 @@ Result<StoragePtr> open_driver(const Context& ctx, std::string_view address, con
   }
   if (registry::is_webdav(scheme)) return registry::open_webdav(ctx, address, options);
   if (scheme == "sftp") return open_sftp(ctx, address, options);
+  if (scheme == "s3") return registry::open_s3(ctx, address, options);
   return Error(ErrorCode::unsupported, "this build has no storage with this scheme").with("scheme", scheme);
 }
 
