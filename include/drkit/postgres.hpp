@@ -18,9 +18,9 @@
 namespace drkit {
 
 enum class PostgresMode : std::uint8_t {
-  automatic,  ///< what this build can do; today stream
+  automatic,  ///< local where it is possible, else stream
   stream,     ///< BASE_BACKUP over the replication protocol
-  local,      ///< reading the data directory
+  local,      ///< reading the data directory on this machine, several files at a time
 };
 
 enum class PostgresWhat : std::uint8_t {
@@ -32,21 +32,33 @@ struct PostgresOptions {
   PostgresWhat what = PostgresWhat::cluster;
   std::string label = "drkit";     ///< shown in backup_label and pg_stat_progress_basebackup
   bool fast_checkpoint = true;     ///< false: the server spreads the checkpoint, which takes minutes
-  std::uint32_t max_rate_kib = 0;  ///< KiB/s that the server sends at most; 0 or 32..1048576
-  bool verify_checksums = true;    ///< the server checks page checksums; a bad page makes the backup FAILED
-  bool wal = true;                 ///< the WAL that the backup needs is part of it, so that it restores alone
+  std::uint32_t max_rate_kib = 0;  ///< KiB/s that are read from the cluster at most; 0 or 32..1048576
+  /// Page checksums are checked on the way. A bad page makes a stream FAILED, as the server does; read locally it makes
+  /// the snapshot PARTIAL, with the file and the blocks named and the page kept as it is.
+  bool verify_checksums = true;
+  bool wal = true;  ///< the WAL that the backup needs is part of it, so that it restores alone
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);
+  /// mode local: the data directory as this process sees it, when that is another path than the server's; "": the same.
+  std::string data_directory;
 };
 
-/// A source that streams a running cluster, server versions 15 to 18. conninfo is a libpq connection string or URI;
-/// what it leaves open libpq takes from its own variables and files. The role needs REPLICATION.
+/// A source that backs up a running cluster, server versions 15 to 18. conninfo is a libpq connection string or URI;
+/// what it leaves open libpq takes from its own variables and files.
+///
+/// Mode stream: the role needs REPLICATION. Mode local: this process may read the data directory (so it runs as its
+/// owner, its group or root), and the role may execute pg_backup_start(text, boolean) and pg_backup_stop(boolean), is a
+/// member of pg_read_all_settings, and has REPLICATION for a temporary slot that holds the WAL back (without it a
+/// backup fails when the server has removed WAL that it needs). Whether the directory is that server's is proven by
+/// system identifier, process file and newest checkpoint. Mode automatic: local when all this is so, else stream.
 ///
 /// Entries: the data directory as the server sends it, the content of tablespaces below pg_tblspc/OID (whose own entry
 /// is the symlink), then "" (the root) and, last, backup_manifest, whose size is known only after it was read. Receipt:
 /// start_lsn, end_lsn, timeline, end_timeline, system_id, server_version, server_version_num, major_version,
-/// wal_segment_bytes, backup_from, checkpoint_lsn, start_time, label, tablespaces ("OID=location" lines).
-/// Errors: invalid_argument, unsupported (mode=local, server older than 15), version_unsupported (newer than 18) and,
-///   from the calls of the source, unauthenticated, permission_denied, unavailable, timeout, cancelled, corrupt, io.
+/// wal_segment_bytes, backup_from, checkpoint_lsn, start_time, label, tablespaces ("OID=location" lines), mode
+/// ("stream" or "local"); of mode local also pages_checked, pages_torn.
+/// Errors: invalid_argument, unsupported (server older than 15), version_unsupported (newer than 18) and, from the
+///   calls of the source, unauthenticated, permission_denied, unavailable, timeout, cancelled, corrupt, io,
+///   precondition_failed (mode local: another server's directory, WAL that the server removed, a promotion meanwhile).
 DRKIT_API Result<std::unique_ptr<Source>> make_postgres_source(std::string conninfo, PostgresOptions options = {});
 
 /// One statement of the user's, run after the restored cluster came up.

@@ -38,7 +38,7 @@ void ReadCrew::loop(const Deliver& deliver) {
     if (!*taken) return;
     auto done = (*taken)->to_read ? read(reader, **taken) : Result<void>();
     if (done) done = hand_over(std::move(**taken), deliver);
-    if (!done) return fail(std::move(done).error());
+    if (!done) return fail(std::move(done).error(), std::move((*taken)->stream));
   }
 }
 
@@ -116,12 +116,14 @@ Result<void> ReadCrew::hand_over(Taken&& taken, const Deliver& deliver) {
   return {};
 }
 
-void ReadCrew::fail(Error error) {
+void ReadCrew::fail(Error error, std::unique_ptr<Stream> stream) {
   {
     const std::lock_guard lock(delivery_mutex_);
     if (!failure_) failure_ = std::move(error);
   }
   delivered_changed_.notify_all();
+  // A source may be waiting in next() until its streams are gone.
+  stream.reset();
   const std::lock_guard lock(source_mutex_);
   ended_ = true;
 }

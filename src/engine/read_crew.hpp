@@ -54,7 +54,7 @@ class ReadCrew {
   Result<void> compare_with_parent(Taken& taken);
   Result<void> read(FileReader& reader, Taken& taken);
   Result<void> hand_over(Taken&& taken, const Deliver& deliver);
-  void fail(Error error);
+  void fail(Error error, std::unique_ptr<Stream> stream = {});
 
   const Context& ctx_;
   Source& source_;

@@ -62,6 +62,9 @@ class DRKIT_API Source {
   /// set (and is not read); an error ends the backup.
   virtual Result<std::unique_ptr<Stream>> next(const Context& ctx) = 0;
   virtual Result<SourceReceipt> finish(const Context& ctx) = 0;
+  /// Asked after finish: what is damaged at the source itself although it was read and kept as it is, such as pages
+  /// whose checksum does not fit. Makes the snapshot PARTIAL.
+  virtual std::vector<Problem> problems() const { return {}; }
 };
 
 /// The order of paths in a snapshot: part by part, bytewise, a directory directly before its children.

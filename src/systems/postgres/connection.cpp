@@ -201,6 +201,12 @@ Result<ResultPtr> Connection::query(const Context& ctx, const std::string& sql) 
   return first;
 }
 
+Result<void> Connection::check_alive(const Context& ctx) {
+  const NoticeScope scope(notice_context_, ctx);
+  if (PQconsumeInput(connection_) == 1 && PQstatus(connection_) == CONNECTION_OK) return {};
+  return with_warnings(error_of_connection(connection_, "the connection to the server was lost", false));
+}
+
 Error Connection::with_warnings(Error error) const {
   for (const std::string& warning : warnings_) add_context(error, "warning", warning);
   return error;

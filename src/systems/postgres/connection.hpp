@@ -68,6 +68,9 @@ class Connection {
   /// Sends one statement and gives its first result, which must have rows.
   Result<ResultPtr> query(const Context& ctx, const std::string& sql);
 
+  /// Takes what has arrived without waiting. Errors: unavailable when the server closed the session.
+  Result<void> check_alive(const Context& ctx);
+
   /// Warnings of the server so far (the first few of them).
   const std::vector<std::string>& warnings() const { return warnings_; }
 
