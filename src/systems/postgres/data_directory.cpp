@@ -143,6 +143,10 @@ class Walk {
 
 }  // namespace
 
+Result<FoundTree> find_cluster_files(const Context& ctx, int root, const std::string& version_folder) {
+  return Walk(ctx, root, version_folder).run();
+}
+
 bool is_emptied_folder(std::string_view path) {
   constexpr std::array<std::string_view, 8> kEmptied{"pg_stat_tmp", "pg_replslot",  "pg_dynshmem", "pg_notify",
                                                      "pg_serial",   "pg_snapshots", "pg_subtrans", "pg_wal"};

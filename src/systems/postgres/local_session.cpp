@@ -89,8 +89,8 @@ Result<bool> LocalSession::hold_wal(const Context& ctx) {
   const auto made =
       connection_->query(ctx, "SELECT 1 FROM pg_create_physical_replication_slot('" + name + "', true, true)");
   if (made.ok()) return true;
-  const ErrorCode code = made.error().code();
-  if (code == ErrorCode::cancelled || code == ErrorCode::unavailable || code == ErrorCode::timeout) return made.error();
+  if (made.error().code() == ErrorCode::cancelled) return made.error();
+  DRKIT_TRY(connection_->check_alive(ctx));
   ctx.write_log(LogLevel::warning, "no replication slot to hold WAL for the backup: " + made.error().to_string());
   return false;
 }
