@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "systems/postgres/server_error.hpp"
 
@@ -190,11 +191,19 @@ Result<CopyMessage> Connection::next_copy(const Context& ctx) {
 Result<ResultPtr> Connection::query(const Context& ctx, const std::string& sql) {
   DRKIT_TRY(send(ctx, sql));
   ResultPtr first;
+  std::optional<Error> failure;
+  // A failed statement is read to its end, so that the session can go on.
   for (;;) {
-    DRKIT_ASSIGN(ResultPtr result, next_result(ctx));
-    if (result == nullptr) break;
-    if (first == nullptr) first = std::move(result);
+    auto result = next_result(ctx);
+    if (!result.ok()) {
+      if (!failure) failure = std::move(result).error();
+      if (PQstatus(connection_) != CONNECTION_OK || ctx.cancel.cancelled()) break;
+      continue;
+    }
+    if (*result == nullptr) break;
+    if (first == nullptr) first = std::move(*result);
   }
+  if (failure) return std::move(*failure);
   if (first == nullptr || PQresultStatus(first.get()) != PGRES_TUPLES_OK) {
     return Error(ErrorCode::io, "the server answered a query without rows");
   }
