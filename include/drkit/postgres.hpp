@@ -25,6 +25,7 @@ enum class PostgresMode : std::uint8_t {
 
 enum class PostgresWhat : std::uint8_t {
   cluster,  ///< the whole data directory with its tablespaces
+  dump,     ///< each database by pg_dump, what belongs to none by pg_dumpall
 };
 
 struct PostgresOptions {
@@ -40,6 +41,10 @@ struct PostgresOptions {
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);
   /// mode local: the data directory as this process sees it, when that is another path than the server's; "": the same.
   std::string data_directory;
+  /// what dump: these databases; none: the one of the connection string, or all that take connections when it names
+  /// none.
+  std::vector<std::string> databases;
+  std::string bin_dir;  ///< what dump: folder of pg_dump and pg_dumpall; "": looked for in the usual places
 };
 
 /// A source that backs up a running cluster, server versions 15 to 18. conninfo is a libpq connection string or URI;
@@ -56,7 +61,12 @@ struct PostgresOptions {
 /// start_lsn, end_lsn, timeline, end_timeline, system_id, server_version, server_version_num, major_version,
 /// wal_segment_bytes, backup_from, checkpoint_lsn, start_time, label, tablespaces ("OID=location" lines), mode
 /// ("stream" or "local"); of mode local also pages_checked, pages_torn.
-/// Errors: invalid_argument, unsupported (server older than 15), version_unsupported (newer than 18) and, from the
+/// What dump: the streams globals.sql (roles, tablespaces, settings) and NAME.dump of every database, in pg_dump's
+/// custom format and uncompressed, so that equal data is stored once. '/' and '%' in names become %2F and %25. Each
+/// database is consistent in itself. A failing program fails the backup. Receipt: server_version, server_version_num,
+/// major_version, dump_major (of pg_dump), databases (one a line). Errors: unsupported when no pg_dump of the server's
+/// version or a newer one is found, before anything is dumped. Errors: invalid_argument, unsupported (server older than
+/// 15), version_unsupported (newer than 18) and, from the
 ///   calls of the source, unauthenticated, permission_denied, unavailable, timeout, cancelled, corrupt, io,
 ///   precondition_failed (mode local: another server's directory, WAL that the server removed, a promotion meanwhile).
 DRKIT_API Result<std::unique_ptr<Source>> make_postgres_source(std::string conninfo, PostgresOptions options = {});
@@ -119,6 +129,21 @@ struct PostgresRestoreOptions {
   /// Folder in which every other tablespace gets a folder named by its oid; an absolute path.
   std::optional<std::string> all_tablespaces_under;
 };
+
+struct PostgresDumpRestoreOptions {
+  std::string bin_dir;                   ///< folder of pg_restore and psql; "": looked for in the usual places
+  std::string scratch_dir = "/var/tmp";  ///< takes the dumps, as large as they are, until they are restored
+  unsigned jobs = 2;                     ///< of pg_restore
+};
+
+/// A target for snapshots of dumps: databases are made on the server by pg_restore, several jobs at a time, after roles
+/// and tablespaces. Roles that exist stay as they are. A database that exists must be empty; nothing is overwritten.
+/// Errors: invalid_argument and, from begin and open, those of connecting; unsupported (no pg_restore as new as the
+///   pg_dump that made the dumps; a server older than the dumped one), precondition_failed (database with content), io
+///   (a program failed; its words are in the context).
+DRKIT_API Result<std::unique_ptr<RestoreTarget>> make_postgres_dump_target(std::string conninfo,
+                                                                           std::map<std::string, std::string> receipt,
+                                                                           PostgresDumpRestoreOptions options = {});
 
 /// Makes a target for a tree at an absolute path: the filesystem's factory.
 using MakeRestoreTarget = std::function<Result<std::unique_ptr<RestoreTarget>>(std::string root)>;

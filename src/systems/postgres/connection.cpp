@@ -210,6 +210,29 @@ Result<ResultPtr> Connection::query(const Context& ctx, const std::string& sql) 
   return first;
 }
 
+Result<std::map<std::string, std::string>> Connection::environment(const std::string& database) const {
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(PQconninfo(connection_), &PQconninfoFree);
+  if (options == nullptr) return Error(ErrorCode::out_of_memory, "no memory for the connection's parameters");
+  std::map<std::string, std::string> variables;
+  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+    const bool set = option->val != nullptr && *option->val != '\0';
+    if (set && option->envvar != nullptr) variables[option->envvar] = option->val;
+    if (set && option->envvar == nullptr && std::string_view(option->dispchar) == "*") {
+      return Error(ErrorCode::unsupported, "a secret of the connection string cannot be given to a program")
+          .with("keyword", option->keyword);
+    }
+  }
+  // Of several hosts the one that answered; of a password file the line that fitted.
+  variables["PGHOST"] = PQhost(connection_);
+  variables["PGPORT"] = PQport(connection_);
+  variables["PGDATABASE"] = database.empty() ? PQdb(connection_) : database;
+  if (const char* password = PQpass(connection_); password != nullptr && *password != '\0') {
+    variables["PGPASSWORD"] = password;
+  }
+  variables["PGAPPNAME"] = "drkit";
+  return variables;
+}
+
 Result<void> Connection::check_alive(const Context& ctx) {
   const NoticeScope scope(notice_context_, ctx);
   if (PQconsumeInput(connection_) == 1 && PQstatus(connection_) == CONNECTION_OK) return {};

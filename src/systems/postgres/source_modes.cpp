@@ -58,6 +58,7 @@ Result<std::unique_ptr<Source>> make_postgres_source(std::string conninfo, Postg
   using namespace systems::postgres;
   DRKIT_TRY(base_backup_command(options));
   DRKIT_ASSIGN(ConnectionParameters parameters, parse_conninfo(conninfo));
+  if (options.what == PostgresWhat::dump) return make_dump_source(std::move(parameters), std::move(options));
   switch (options.mode) {
     case PostgresMode::local:
       return make_local_source(std::move(parameters), std::move(options));

@@ -25,6 +25,9 @@ Result<LocalServer> find_local_server(const Context& ctx, const ConnectionParame
 std::unique_ptr<Source> make_local_source(ConnectionParameters parameters, PostgresOptions options,
                                           std::optional<LocalServer> server = {});
 
+/// Logical backups.
+std::unique_ptr<Source> make_dump_source(ConnectionParameters parameters, PostgresOptions options);
+
 /// Chooses at begin.
 std::unique_ptr<Source> make_automatic_source(ConnectionParameters parameters, PostgresOptions options);
 
