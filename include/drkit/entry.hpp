@@ -64,7 +64,7 @@ struct Entry {
   std::vector<ExtendedAttribute> xattrs;
   Fingerprint fingerprint;         ///< all zero: always read
   std::optional<Problem> problem;  ///< set when the entry is incomplete
-  Sha256Digest sha256{};           ///< of the plaintext; only in snapshots, only of regular and stream
+  Sha256Digest sha256{};           ///< of the plaintext; only in snapshots of regular and stream; zeros: not known
   bool operator==(const Entry&) const = default;
 };
 

@@ -13,9 +13,9 @@
 #include "engine/read_ahead.hpp"
 #include "engine/read_crew.hpp"
 #include "repo/checkpoints.hpp"
-#include "repo/orphans.hpp"
 #include "repo/record_sorter.hpp"
 #include "repo/snapshots.hpp"
+#include "repo/stock.hpp"
 
 namespace drkit {
 namespace {
@@ -56,8 +56,8 @@ class BackupRun {
 
  private:
   Result<void> copy_source() {
-    DRKIT_TRY(repo::adopt_orphans(ctx_, *impl_));
-    DRKIT_ASSIGN(chunks_, repo::ChunkWriter::open(ctx_, impl_, options_.compression_level));
+    DRKIT_ASSIGN(std::shared_ptr<repo::Index> index, repo::take_stock(ctx_, *impl_));
+    DRKIT_ASSIGN(chunks_, repo::ChunkWriter::open(ctx_, impl_, options_.compression_level, std::move(index)));
     manifest_ = std::make_unique<repo::ManifestWriter>(*chunks_);
     DRKIT_TRY(source_.begin(ctx_));
     const SourceInfo info = source_.info();

@@ -50,6 +50,7 @@ class CheckRunner {
   Result<Report> run(const Snapshot* snapshot) {
     const auto began = ctx_.clock->steady();
     const auto& impl = repository_.impl();
+    DRKIT_TRY(repo::require_known(impl->features.check, "checking it"));
     report_.repository_id = repository_.id();
     report_.snapshot_id = snapshot != nullptr ? snapshot->id : "";
     report_.level = options_.level;
@@ -67,7 +68,7 @@ class CheckRunner {
       if (snapshot != nullptr) {
         snapshots.push_back(*snapshot);
       } else {
-        DRKIT_ASSIGN(snapshots, repository_.snapshots(ctx_));
+        DRKIT_ASSIGN(snapshots, usable_snapshots());
       }
       for (const Snapshot& one : snapshots) DRKIT_TRY(check_snapshot(one));
     }
@@ -76,6 +77,18 @@ class CheckRunner {
   }
 
  private:
+  // Damaged ones are findings, and no reason not to look at the others.
+  Result<std::vector<Snapshot>> usable_snapshots() {
+    std::vector<repo::DamagedSnapshot> damaged;
+    DRKIT_ASSIGN(std::vector<repo::LoadedSnapshot> loaded, repo::load_snapshots(ctx_, *repository_.impl(), &damaged));
+    for (const repo::DamagedSnapshot& snapshot : damaged) {
+      findings_.add({Severity::damage, "snapshot_damaged", snapshot.id, snapshot.error.to_string()});
+    }
+    std::vector<Snapshot> values;
+    for (repo::LoadedSnapshot& snapshot : loaded) values.push_back(std::move(snapshot.value));
+    return values;
+  }
+
   Result<void> keep(Result<CheckRun> run) {
     DRKIT_TRY(run);
     report_.runs.push_back(std::move(*run));

@@ -4,6 +4,7 @@
 #include "engine/finding_list.hpp"
 #include "engine/parallel.hpp"
 #include "repo/budget.hpp"
+#include "repo/impl.hpp"
 #include "repo/layout.hpp"
 
 namespace drkit {
@@ -50,6 +51,14 @@ void look_at(const std::string& key, ByteView object, FindingList& findings) {
   if (!payload) findings.add({Severity::damage, "object_damaged", key, payload.error().message()});
 }
 
+// A config that cannot be read forbids nothing: its damage will be a finding.
+Result<void> require_checkable(const Context& ctx, Storage& storage) {
+  const auto payload = repo::get_object(ctx, storage, repo::kConfigKey, format::Kind::config);
+  if (!payload) return {};
+  const auto config = format::decode_config(*payload);
+  return config ? repo::require_known(config->features.check, "checking it") : Result<void>();
+}
+
 }  // namespace
 
 bool sampled(std::string_view name, unsigned percent) {
@@ -92,6 +101,7 @@ Result<Report> check_objects(const Context& ctx, Storage& storage, unsigned samp
     return Error(ErrorCode::not_found, "no repository here").with("storage", storage.info().name);
   }
   DRKIT_TRY(config);
+  DRKIT_TRY(engine::require_checkable(ctx, storage));
   engine::FindingList findings(report);
   DRKIT_ASSIGN(CheckRun run, engine::run_object_check(ctx, storage, sample_percent, 2, findings));
   report.runs.push_back(std::move(run));

@@ -21,6 +21,7 @@ ContentWalk::ContentWalk(const Context& ctx, SnapshotReader reader, std::vector<
 
 ContentWalk::Opened ContentWalk::open(Job&& job) {
   Opened out;
+  out.frame = job.frame;
   out.plain = buffers_.take();
   const auto open_frame = [&]() -> Result<void> {
     DRKIT_ASSIGN(const Bytes sealed,
@@ -62,7 +63,7 @@ Result<void> ContentWalk::add(const format::Record& record) {
 
 Result<void> ContentWalk::add_piece(std::shared_ptr<const Entry> entry, const format::Extent& extent) {
   ++chunk_count_;
-  const auto location = reader_.chunks->locate(extent.chunk);
+  const auto location = reader_.chunks->locate(extent.chunk, std::uint64_t{extent.chunk_offset} + extent.length_bytes);
   if (!location && location.error().code() != ErrorCode::corrupt) return location.error();
   const bool fits = location && extent.length_bytes <= location->plain_bytes &&
                     extent.chunk_offset <= location->plain_bytes - extent.length_bytes;
@@ -80,6 +81,8 @@ Result<void> ContentWalk::add_piece(std::shared_ptr<const Entry> entry, const fo
                     .job = jobs_pushed_,
                     .chunk = job_.chunks.size() - 1,
                     .piece_offset = location->chunk_offset + extent.chunk_offset,
+                    .id = extent.chunk,
+                    .chunk_offset = extent.chunk_offset,
                     .bytes = extent.length_bytes,
                     .message = {}});
   return {};
@@ -127,8 +130,7 @@ Result<void> ContentWalk::take(const Step& step) {
         const bool could_not_look = !current_.result && current_.result.error().code() != ErrorCode::corrupt;
         if (could_not_look) return current_.result;
       }
-      take_piece(step);
-      break;
+      return take_piece(step);
     case Step::Kind::lost:
       lose(*step.entry, Error(ErrorCode::corrupt, step.message));
       break;
@@ -139,12 +141,26 @@ Result<void> ContentWalk::take(const Step& step) {
   return {};
 }
 
-void ContentWalk::take_piece(const Step& step) {
-  if (!current_.result) return lose(*step.entry, current_.result.error());
+Result<void> ContentWalk::take_piece(const Step& step) {
+  if (!current_.result) return take_other_copy(step, current_.result.error());
   const Result<void>& verified = current_.verified[step.chunk];
-  if (!verified) return lose(*step.entry, verified.error());
+  if (!verified) return take_other_copy(step, verified.error());
   const ByteView piece = current_.plain.view().subspan(step.piece_offset, static_cast<std::size_t>(step.bytes));
   for (ContentObserver* observer : observers_) observer->data(piece);
+  return {};
+}
+
+// A bad copy is damage, also where a good one keeps the file readable.
+Result<void> ContentWalk::take_other_copy(const Step& step, const Error& why) {
+  const bool readable_before = readable_;
+  lose(*step.entry, why);
+  const auto chunk = reader_.chunks->read_elsewhere(ctx_, step.id, current_.frame, why);
+  if (!chunk) return chunk.error().code() == ErrorCode::corrupt ? Result<void>() : Result<void>(chunk.error());
+  if (step.bytes > chunk->size() || step.chunk_offset > chunk->size() - step.bytes) return {};
+  const ByteView piece = ByteView(*chunk).subspan(step.chunk_offset, static_cast<std::size_t>(step.bytes));
+  for (ContentObserver* observer : observers_) observer->data(piece);
+  readable_ = readable_before;
+  return {};
 }
 
 void ContentWalk::give_zeros(std::uint64_t count) {

@@ -39,6 +39,7 @@ class ContentWalk {
     std::vector<Wanted> chunks;
   };
   struct Opened {
+    repo::FrameRef frame;
     base::Buffer plain;
     Result<void> result;                 ///< of the frame
     std::vector<Result<void>> verified;  ///< of the chunks
@@ -50,6 +51,8 @@ class ContentWalk {
     std::uint64_t job = 0;           ///< piece
     std::size_t chunk = 0;           ///< piece: index in the job
     std::uint32_t piece_offset = 0;  ///< piece: in the frame
+    format::ChunkId id{};            ///< piece
+    std::uint32_t chunk_offset = 0;  ///< piece: in the chunk
     std::uint64_t bytes = 0;         ///< hole, piece
     std::string message;             ///< lost
   };
@@ -59,7 +62,8 @@ class ContentWalk {
   Result<void> push_job();
   Result<void> take_steps(std::size_t keep);
   Result<void> take(const Step& step);
-  void take_piece(const Step& step);
+  Result<void> take_piece(const Step& step);
+  Result<void> take_other_copy(const Step& step, const Error& why);
   void give_zeros(std::uint64_t count);
   void lose(const Entry& entry, const Error& error);
 

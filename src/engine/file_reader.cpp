@@ -85,7 +85,7 @@ Result<void> FileReader::cut_chunks(chunk::Chunker& chunker, bool at_end) {
 
 Result<void> FileReader::take_chunk(std::size_t size) {
   const ByteView plain = window_.view().subspan(consumed_, size);
-  const crypto::ChunkId id = chunks_.id_of(hash_.update(plain));
+  const crypto::ChunkId id = chunks_.id_of(format::PackType::data, hash_.update(plain));
   DRKIT_ASSIGN(const bool is_new, chunks_.add(format::PackType::data, id, plain));
   consumed_ += size;
   result_.size_bytes += size;

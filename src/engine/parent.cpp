@@ -17,7 +17,9 @@ bool same_file(const Entry& now, const Entry& before) {
 Result<std::unique_ptr<Parent>> Parent::open(const Context& ctx, std::shared_ptr<Repository::Impl> impl,
                                              const std::string& choice, const Snapshot& current) {
   if (choice == "none" || impl->keys.role != KeyRole::full) return std::unique_ptr<Parent>();
-  DRKIT_ASSIGN(const std::vector<repo::LoadedSnapshot> all, repo::load_snapshots(ctx, *impl));
+  // Damaged ones are no parents; the commit warns of them.
+  std::vector<repo::DamagedSnapshot> damaged;
+  DRKIT_ASSIGN(const std::vector<repo::LoadedSnapshot> all, repo::load_snapshots(ctx, *impl, &damaged));
   const repo::LoadedSnapshot* chosen = nullptr;
   for (const repo::LoadedSnapshot& snapshot : all) {
     const bool same_source = snapshot.value.source_kind == current.source_kind &&
@@ -69,13 +71,13 @@ Result<std::optional<format::Record>> Parent::find_in(const Context& ctx, Manife
 Result<bool> Parent::chunks_present(const Context& ctx, const format::Record& record, const repo::ChunkWriter& chunks) {
   bool present = true;
   for (const format::ExtentNodeRef& ref : record.content.nodes) {
-    DRKIT_ASSIGN(const bool node_present, chunks.contains(ref.node));
+    DRKIT_ASSIGN(const bool node_present, chunks.contains(format::PackType::meta, ref.node));
     if (!node_present) return false;
   }
   const auto visited =
       repo::visit_extents(ctx, *reader_, record, [&](std::uint64_t, const format::Extent& extent) -> Result<void> {
         if (!present) return {};
-        DRKIT_ASSIGN(present, chunks.contains(extent.chunk));
+        DRKIT_ASSIGN(present, chunks.contains(format::PackType::data, extent.chunk));
         return {};
       });
   if (!visited && visited.error().code() != ErrorCode::corrupt) return visited.error();

@@ -23,7 +23,7 @@ Result<void> RestoreWindow::add(const format::Record& record) {
   file.entry = record.entry;
   std::size_t pieces = 0;
   const auto add_piece = [&](std::uint64_t offset, const format::Extent& extent) -> Result<void> {
-    auto location = chunks_->locate(extent.chunk);
+    auto location = chunks_->locate(extent.chunk, std::uint64_t{extent.chunk_offset} + extent.length_bytes);
     if (!location) return Error(std::move(location).error()).with("path", record.entry.path);
     if (extent.length_bytes > location->plain_bytes ||
         extent.chunk_offset > location->plain_bytes - extent.length_bytes ||
@@ -130,7 +130,11 @@ std::vector<RestoreWindow::Batch> RestoreWindow::make_batches() const {
 }
 
 Result<void> RestoreWindow::run_batch(const Batch& batch) {
-  DRKIT_ASSIGN(const Bytes bytes, chunks_->fetch(ctx_, batch.pack, batch.begin, batch.end - batch.begin));
+  const auto fetched = chunks_->fetch(ctx_, batch.pack, batch.begin, batch.end - batch.begin);
+  if (!fetched) {
+    return write_elsewhere(std::span(pieces_).subspan(batch.first_piece, batch.end_piece - batch.first_piece),
+                           fetched.error());
+  }
   thread_local base::Buffer plain;
   for (std::size_t i = batch.first_piece; i < batch.end_piece;) {
     DRKIT_TRY(ctx_.check_cancelled());
@@ -138,9 +142,28 @@ Result<void> RestoreWindow::run_batch(const Batch& batch) {
     std::size_t end = i + 1;
     while (end < batch.end_piece && pieces_[end].frame == frame) ++end;
     const auto offset = static_cast<std::size_t>(frame.offset - batch.begin);
-    DRKIT_TRY(chunks_->open_frame(frame, ByteView(bytes).subspan(offset, frame.sealed_bytes), plain));
-    DRKIT_TRY(write_frame(std::span(pieces_).subspan(i, end - i), plain.view()));
+    const auto opened = chunks_->open_frame(frame, ByteView(*fetched).subspan(offset, frame.sealed_bytes), plain);
+    const auto pieces = std::span(pieces_).subspan(i, end - i);
+    DRKIT_TRY(opened ? write_frame(pieces, plain.view()) : write_elsewhere(pieces, opened.error()));
     i = end;
+  }
+  return {};
+}
+
+// Where the copy that was looked for is bad: from others, if there are any.
+Result<void> RestoreWindow::write_elsewhere(std::span<const Piece> pieces, const Error& why) {
+  for (const Piece& piece : pieces) {
+    DRKIT_TRY(ctx_.check_cancelled());
+    File& file = *files_[piece.file];
+    const auto chunk = chunks_->read_elsewhere(ctx_, piece.chunk, piece.frame, why);
+    if (!chunk) return Error(chunk.error()).with("path", file.entry.path);
+    if (piece.length > chunk->size() || piece.piece_offset > chunk->size() - piece.length) {
+      return Error(ErrorCode::corrupt, "manifest: an extent exceeds its chunk").with("path", file.entry.path);
+    }
+    DRKIT_ASSIGN(Sink * sink, sink_of(file));
+    DRKIT_TRY(sink->write_at(ctx_, piece.file_offset, ByteView(*chunk).subspan(piece.piece_offset, piece.length)));
+    counters_.bytes_written += piece.length;
+    DRKIT_TRY(piece_done(file));
   }
   return {};
 }
@@ -152,7 +175,10 @@ Result<void> RestoreWindow::write_frame(std::span<const Piece> pieces, ByteView 
     const ByteView chunk = frame.subspan(piece.chunk_offset, piece.chunk_bytes);
     if (verified == nullptr || *verified != piece.chunk) {
       auto match = chunks_->verify(piece.chunk, chunk, piece.frame.pack);
-      if (!match) return Error(std::move(match).error()).with("path", file.entry.path);
+      if (!match) {
+        DRKIT_TRY(write_elsewhere(std::span(&piece, 1), match.error()));
+        continue;
+      }
       verified = &piece.chunk;
     }
     DRKIT_ASSIGN(Sink * sink, sink_of(file));

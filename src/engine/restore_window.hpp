@@ -70,6 +70,7 @@ class RestoreWindow {
   Result<void> compare_file(File& file, std::span<Piece> pieces);
   std::vector<Batch> make_batches() const;
   Result<void> run_batch(const Batch& batch);
+  Result<void> write_elsewhere(std::span<const Piece> pieces, const Error& why);
   Result<void> write_frame(std::span<const Piece> pieces, ByteView frame);
   Result<Sink*> sink_of(File& file);
   Result<void> piece_done(File& file);

@@ -28,8 +28,9 @@ enum class Kind : std::uint8_t {
   proof = 7,   // reserved
   parity = 8,  // reserved
   pack = 9,
-  checkpoint = 10,      // reserved
+  checkpoint = 10,
   wal = 11,             // reserved
+  history = 12,         // reserved
   frame = 32,           // sealed part of a pack
   pack_directory = 33,  // sealed part of a pack
   snapshot_public = 34,

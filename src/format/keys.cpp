@@ -88,6 +88,7 @@ Result<KeySet> decode_key_set(ByteView plain) {
 
 Bytes encode_slot_header(const SlotHeader& header) {
   base::ByteWriter out;
+  out.raw(header.repository);
   out.u8(header.is_password ? 1 : 2);
   out.u8(static_cast<std::uint8_t>(header.role));
   out.i64(header.created_ns);
@@ -119,6 +120,7 @@ Bytes encode_slot(const Slot& slot) {
 Result<Slot> decode_slot(ByteView payload) {
   base::ByteReader in(payload);
   Slot slot;
+  slot.header.repository = in.array<16>();
   const std::uint8_t kind = in.u8();
   const std::uint8_t role = in.u8();
   slot.header.is_password = kind == 1;

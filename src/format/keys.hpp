@@ -40,6 +40,7 @@ Secret encode_key_set(const KeySet& keys, KeyRole role);
 Result<KeySet> decode_key_set(ByteView plain);
 
 struct SlotHeader {
+  RepositoryId repository{};  ///< a slot of another one was left behind by a creation that was cut short
   bool is_password = false;
   KeyRole role = KeyRole::full;
   std::int64_t created_ns = 0;

@@ -17,7 +17,8 @@ constexpr std::uint64_t kHasFingerprint = 16;
 constexpr std::uint64_t kHasProblem = 32;
 constexpr std::uint64_t kHasContent = 64;
 constexpr std::uint64_t kIndirect = 128;
-constexpr std::uint64_t kAllFlags = 255;
+constexpr std::uint64_t kNoDigest = 256;
+constexpr std::uint64_t kAllFlags = 511;
 
 std::uint64_t flags_of(const Record& record) {
   const Entry& e = record.entry;
@@ -30,6 +31,8 @@ std::uint64_t flags_of(const Record& record) {
   if (e.problem) flags |= kHasProblem;
   if (e.type == EntryType::regular || e.type == EntryType::stream) flags |= kHasContent;
   if (!record.content.nodes.empty()) flags |= kIndirect;
+  // An entry with a problem was not read: its zeros are part of what it says.
+  if ((flags & kHasContent) != 0 && !e.problem && e.sha256 == Sha256Digest{}) flags |= kNoDigest;
   return flags;
 }
 
@@ -60,8 +63,8 @@ std::vector<Extent> decode_extent_list(base::ByteReader& in) {
   return extents;
 }
 
-void encode_content(base::ByteWriter& out, const Record& record) {
-  out.raw(record.entry.sha256);
+void encode_content(base::ByteWriter& out, const Record& record, std::uint64_t flags) {
+  if ((flags & kNoDigest) == 0) out.raw(record.entry.sha256);
   if (record.content.nodes.empty()) return encode_extent_list(out, record.content.extents);
   out.varint(record.content.nodes.size());
   for (const ExtentNodeRef& ref : record.content.nodes) {
@@ -72,7 +75,7 @@ void encode_content(base::ByteWriter& out, const Record& record) {
 }
 
 void decode_content(base::ByteReader& in, std::uint64_t flags, Record& record) {
-  record.entry.sha256 = in.array<32>();
+  if ((flags & kNoDigest) == 0) record.entry.sha256 = in.array<32>();
   if ((flags & kIndirect) == 0) {
     record.content.extents = decode_extent_list(in);
     return;
@@ -175,7 +178,7 @@ void encode_record(base::ByteWriter& out, const Record& record, std::string_view
   body.i64(e.mtime_ns);
   body.varint(e.size_bytes);
   encode_optional(body, e, flags);
-  if (flags & kHasContent) encode_content(body, record);
+  if (flags & kHasContent) encode_content(body, record, flags);
   out.blob(body.view());
 }
 

@@ -127,6 +127,7 @@ Bytes encode_index(const IndexSegment& segment) {
     out.raw(pack.name);
     out.varint(pack.size_bytes);
     out.u8(static_cast<std::uint8_t>(pack.type));
+    out.u8(pack.condemned ? 1 : 0);
     out.u32(pack.content_key.generation);
     out.raw(pack.content_key.sealed);
     out.varint(frames_bytes);
@@ -146,8 +147,10 @@ Result<IndexSegment> decode_index(ByteView plain) {
     pack.name = in.array<32>();
     pack.size_bytes = in.varint_upto(kMaxPackBytes);
     const std::uint8_t type = in.u8();
-    if (!valid_type(type)) in.fail();
+    const std::uint8_t state = in.u8();
+    if (!valid_type(type) || state > 1) in.fail();
     pack.type = static_cast<PackType>(type);
+    pack.condemned = state == 1;
     pack.content_key.generation = in.u32();
     pack.content_key.sealed = in.array<kSealedKeyBytes>();
     constexpr std::uint64_t kRest = kPackHeaderBytes + kSealBytes + kPackTrailerBytes;

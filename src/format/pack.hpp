@@ -69,6 +69,7 @@ struct PackInfo {
   PackType type = PackType::data;
   SealedContentKey content_key;
   PackDirectory directory;
+  bool condemned = false;  ///< about to be removed: readers may use it, writers must not count on it
 };
 
 struct IndexSegment {

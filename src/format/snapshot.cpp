@@ -6,6 +6,7 @@
 
 #include "base/byte_io.hpp"
 #include "base/hex.hpp"
+#include "format/json_text.hpp"
 
 namespace drkit::format {
 namespace {
@@ -32,7 +33,9 @@ void read(const Json& json, const char* key, T& value, bool& ok) {
   if (found == json.end()) return;
   if constexpr (std::is_same_v<T, std::string>) {
     if (!found->is_string()) return void(ok = false);
-    value = found->template get<std::string>();
+    auto text = text_from_json(found->template get_ref<const std::string&>());
+    if (!text) return void(ok = false);
+    value = std::move(*text);
   } else if constexpr (std::is_same_v<T, bool>) {
     if (!found->is_boolean()) return void(ok = false);
     value = found->template get<bool>();
@@ -50,9 +53,17 @@ void read(const Json& json, const char* key, std::map<std::string, std::string>&
   if (found == json.end()) return;
   if (!found->is_object()) return void(ok = false);
   for (const auto& [name, item] : found->items()) {
-    if (!item.is_string()) return void(ok = false);
-    value[name] = item.get<std::string>();
+    auto item_name = text_from_json(name);
+    auto text = item.is_string() ? text_from_json(item.get_ref<const std::string&>()) : std::nullopt;
+    if (!item_name || !text) return void(ok = false);
+    value[std::move(*item_name)] = std::move(*text);
   }
+}
+
+Json to_json(const std::map<std::string, std::string>& values) {
+  Json json = Json::object();
+  for (const auto& [name, value] : values) json[text_to_json(name)] = text_to_json(value);
+  return json;
 }
 
 struct StatField {
@@ -98,8 +109,8 @@ bool read_predecessors(const Json& json, std::vector<Predecessor>& predecessors)
     read(item, "id", predecessor.id, ok);
     read(item, "sha256", digest, ok);
     const auto bytes = base::array_from_hex<32>(digest);
-    if (!ok || !bytes) return false;
-    predecessor.object_digest = *bytes;
+    if (!ok || (!bytes && item.contains("sha256"))) return false;
+    if (bytes) predecessor.object_digest = *bytes;
     predecessors.push_back(std::move(predecessor));
   }
   return true;
@@ -109,7 +120,7 @@ bool read_predecessors(const Json& json, std::vector<Predecessor>& predecessors)
 Json problem_to_json(const Problem& problem) {
   return Json{{"path_hex", base::to_hex(as_bytes(problem.path))},
               {"code", static_cast<int>(problem.code)},
-              {"message", problem.message}};
+              {"message", text_to_json(problem.message)}};
 }
 
 bool read_problem(const Json& item, Problem& problem) {
@@ -135,14 +146,16 @@ Bytes encode_snapshot_public(const SnapshotPublic& snapshot) {
   json["fenced"] = snapshot.fenced;
   json["time_ns"] = value.time_ns;
   json["status"] = value.status == Status::complete ? "complete" : "partial";
-  json["source_kind"] = value.source_kind;
-  json["source_name"] = value.source_name;
-  json["host"] = value.host;
-  json["tags"] = value.tags;
+  json["source_kind"] = text_to_json(value.source_kind);
+  json["source_name"] = text_to_json(value.source_name);
+  json["host"] = text_to_json(value.host);
+  json["tags"] = to_json(value.tags);
   json["stats"] = stats_to_json(value.stats);
   json["predecessors"] = Json::array();
   for (const Predecessor& predecessor : snapshot.predecessors) {
-    json["predecessors"].push_back(Json{{"id", predecessor.id}, {"sha256", base::to_hex(predecessor.object_digest)}});
+    Json item{{"id", predecessor.id}};
+    if (predecessor.object_digest != Digest{}) item["sha256"] = base::to_hex(predecessor.object_digest);
+    json["predecessors"].push_back(std::move(item));
   }
   return dump(json);
 }
@@ -171,7 +184,7 @@ Bytes encode_snapshot_private(const SnapshotPrivate& snapshot) {
   Json json;
   json["manifest_root"] = base::to_hex(snapshot.manifest_root);
   json["manifest_level"] = snapshot.manifest_level;
-  json["receipt"] = snapshot.receipt;
+  json["receipt"] = to_json(snapshot.receipt);
   json["problems"] = Json::array();
   for (const Problem& problem : snapshot.problems) json["problems"].push_back(problem_to_json(problem));
   return dump(json);
@@ -221,8 +234,10 @@ Result<SnapshotObject> decode_snapshot(ByteView payload) {
 }
 
 Bytes encode_lease(const LeaseText& lease) {
-  return dump(
-      Json{{"host", lease.host}, {"process", lease.process}, {"time_ns", lease.time_ns}, {"program", lease.program}});
+  return dump(Json{{"host", text_to_json(lease.host)},
+                   {"process", lease.process},
+                   {"time_ns", lease.time_ns},
+                   {"program", lease.program}});
 }
 
 Bytes encode_tombstone(std::int64_t time_ns, const std::optional<Digest>& object_digest) {

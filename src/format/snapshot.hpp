@@ -16,7 +16,7 @@ namespace drkit::format {
 /// A snapshot that was the newest when this one was committed: names it and fixes its bytes.
 struct Predecessor {
   std::string id;
-  Digest object_digest{};
+  Digest object_digest{};  ///< all zero: it was damaged when it was named, so only its presence is fixed
   bool operator==(const Predecessor&) const = default;
 };
 

@@ -1,5 +1,8 @@
 #include "repo/chunk_reader.hpp"
 
+#include <algorithm>
+#include <optional>
+
 #include "crypto/cipher.hpp"
 #include "crypto/sha256.hpp"
 #include "repo/layout.hpp"
@@ -8,6 +11,13 @@ namespace drkit::repo {
 namespace {
 
 constexpr std::size_t kCachedFrames = 6;
+
+constexpr std::size_t kRememberedBad = 4096;
+
+// What is wrong with one copy says nothing of the others.
+bool another_may_be_good(const Error& error) {
+  return error.code() == ErrorCode::corrupt || error.code() == ErrorCode::io;
+}
 
 Error name_pack(Error error, const std::string& key) { return std::move(error).with("key", key); }
 
@@ -18,10 +28,25 @@ Result<std::shared_ptr<ChunkReader>> ChunkReader::open(const Context& ctx, std::
   return std::shared_ptr<ChunkReader>(new ChunkReader(std::move(impl), std::move(index)));
 }
 
-Result<Location> ChunkReader::locate(const crypto::ChunkId& id) const {
-  DRKIT_ASSIGN(const std::optional<Location> location, index_->find(id));
-  if (location) return *location;
-  return Error(ErrorCode::corrupt, "chunk is missing: no index object lists it").with("chunk", base::to_hex(id));
+// Copies that were found bad come last, those that a prune is about to remove before them.
+Result<std::vector<Location>> ChunkReader::copies_of(format::PackType type, const crypto::ChunkId& id) const {
+  DRKIT_ASSIGN(std::vector<Location> copies, index_->find(type, id));
+  if (copies.empty()) {
+    return Error(ErrorCode::corrupt, "chunk is missing: no index object lists it").with("chunk", base::to_hex(id));
+  }
+  if (copies.size() == 1) return copies;
+  const std::lock_guard lock(mutex_);
+  std::stable_partition(copies.begin(), copies.end(),
+                        [&](const Location& copy) { return !bad_frames_.contains(FrameRef::of(copy)); });
+  return copies;
+}
+
+Result<Location> ChunkReader::locate(const crypto::ChunkId& id, std::uint64_t bytes) const {
+  DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(format::PackType::data, id));
+  // An index object may lie about lengths as about anything else.
+  const auto long_enough =
+      std::find_if(copies.begin(), copies.end(), [&](const Location& copy) { return copy.plain_bytes >= bytes; });
+  return long_enough == copies.end() ? copies.front() : *long_enough;
 }
 
 std::string ChunkReader::pack_name(std::uint32_t pack) const {
@@ -83,7 +108,9 @@ Result<void> ChunkReader::open_frame(const FrameRef& frame, ByteView sealed, bas
 }
 
 Result<void> ChunkReader::verify(const crypto::ChunkId& id, ByteView bytes, std::uint32_t pack) const {
-  if (crypto::chunk_id(impl_->keys.id_key, crypto::sha256(bytes)) == id) return {};
+  DRKIT_ASSIGN(const PackRef ref, index_->pack(pack));
+  const auto type = static_cast<std::uint8_t>(ref.type);
+  if (crypto::chunk_id(impl_->keys.id_key, type, crypto::sha256(bytes)) == id) return {};
   return name_pack(Error(ErrorCode::corrupt, "chunk does not match its id").with("chunk", base::to_hex(id)),
                    pack_name(pack));
 }
@@ -106,15 +133,48 @@ Result<std::shared_ptr<const base::Buffer>> ChunkReader::cached_frame(const Cont
   return std::shared_ptr<const base::Buffer>(plain);
 }
 
-Result<Bytes> ChunkReader::read(const Context& ctx, const crypto::ChunkId& id) {
-  DRKIT_ASSIGN(const Location location, locate(id));
-  DRKIT_ASSIGN(const std::shared_ptr<const base::Buffer> frame, cached_frame(ctx, FrameRef::of(location)));
-  if (location.chunk_offset + std::uint64_t{location.plain_bytes} > frame->size()) {
-    return name_pack(format::corrupt("pack", "its directory and its frame disagree"), pack_name(location.pack));
+Result<Bytes> ChunkReader::read_copy(const Context& ctx, const crypto::ChunkId& id, const Location& copy) {
+  DRKIT_ASSIGN(const std::shared_ptr<const base::Buffer> frame, cached_frame(ctx, FrameRef::of(copy)));
+  if (copy.chunk_offset + std::uint64_t{copy.plain_bytes} > frame->size()) {
+    return name_pack(format::corrupt("pack", "its directory and its frame disagree"), pack_name(copy.pack));
   }
-  const ByteView chunk = frame->view().subspan(location.chunk_offset, location.plain_bytes);
-  DRKIT_TRY(verify(id, chunk, location.pack));
+  const ByteView chunk = frame->view().subspan(copy.chunk_offset, copy.plain_bytes);
+  DRKIT_TRY(verify(id, chunk, copy.pack));
   return Bytes(chunk.begin(), chunk.end());
+}
+
+Result<Bytes> ChunkReader::read(const Context& ctx, format::PackType type, const crypto::ChunkId& id) {
+  DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(type, id));
+  std::optional<Error> first;
+  for (const Location& copy : copies) {
+    auto bytes = read_copy(ctx, id, copy);
+    if (bytes || !another_may_be_good(bytes.error())) return bytes;
+    if (copies.size() > 1) pass_over(ctx, FrameRef::of(copy), bytes.error());
+    if (!first) first = std::move(bytes).error();
+  }
+  return std::move(*first);
+}
+
+Result<Bytes> ChunkReader::read_elsewhere(const Context& ctx, const crypto::ChunkId& id, const FrameRef& bad,
+                                          const Error& why) {
+  if (!another_may_be_good(why)) return why;
+  DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(format::PackType::data, id));
+  if (copies.size() == 1) return why;
+  pass_over(ctx, bad, why);
+  auto bytes = read(ctx, format::PackType::data, id);
+  return bytes || !another_may_be_good(bytes.error()) ? std::move(bytes) : Result<Bytes>(why);
+}
+
+void ChunkReader::pass_over(const Context& ctx, const FrameRef& bad, const Error& why) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (bad_frames_.size() >= kRememberedBad) bad_frames_.clear();
+    bad_frames_.insert(bad);
+    if (warned_packs_.size() >= kRememberedBad) warned_packs_.clear();
+    if (!warned_packs_.insert(bad.pack).second) return;
+  }
+  ctx.write_log(LogLevel::warning,
+                "a bad copy in " + pack_name(bad.pack) + " is passed over for another: " + why.to_string());
 }
 
 }  // namespace drkit::repo

@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <vector>
 
 #include "base/buffer.hpp"
 #include "codec/codec.hpp"
@@ -34,17 +36,21 @@ class ChunkReader {
  public:
   static Result<std::shared_ptr<ChunkReader>> open(const Context& ctx, std::shared_ptr<Repository::Impl> impl);
 
-  /// Where a chunk is. Errors: corrupt when no index lists it.
-  Result<Location> locate(const crypto::ChunkId& id) const;
+  /// Where a chunk of a file is: of several copies one that was not found bad and has `bytes` bytes, if there is one.
+  /// Errors: corrupt when no index lists it.
+  Result<Location> locate(const crypto::ChunkId& id, std::uint64_t bytes = 0) const;
   /// Bytes of a pack.
   Result<Bytes> fetch(const Context& ctx, std::uint32_t pack, std::uint64_t offset, std::uint64_t length);
   /// Opens and decodes a frame from its sealed bytes. Errors: corrupt, naming the object.
   Result<void> open_frame(const FrameRef& frame, ByteView sealed, base::Buffer& plain);
-  /// Whether the bytes are the chunk. Errors: corrupt, naming the object.
+  /// Whether the bytes are the chunk, of the pack's type. Errors: corrupt, naming the object.
   Result<void> verify(const crypto::ChunkId& id, ByteView bytes, std::uint32_t pack) const;
 
-  /// One chunk, whole and verified. For manifests and single files: keeps the last frames.
-  Result<Bytes> read(const Context& ctx, const crypto::ChunkId& id);
+  /// One chunk, whole and verified, from any good copy; a bad one is logged. For manifests and single files: keeps the
+  /// last frames. Errors: that of the first copy when none is good.
+  Result<Bytes> read(const Context& ctx, format::PackType type, const crypto::ChunkId& id);
+  /// A chunk of a file whose copy in the frame is bad. Errors: `why` when there is no good one.
+  Result<Bytes> read_elsewhere(const Context& ctx, const crypto::ChunkId& id, const FrameRef& bad, const Error& why);
 
   const Index& index() const { return *index_; }
   std::string pack_name(std::uint32_t pack) const;
@@ -55,13 +61,18 @@ class ChunkReader {
       : impl_(std::move(impl)), index_(std::move(index)) {}
   Result<std::shared_ptr<const Secret>> content_key(const format::SealedContentKey& sealed);
   Result<std::shared_ptr<const base::Buffer>> cached_frame(const Context& ctx, const FrameRef& frame);
+  Result<std::vector<Location>> copies_of(format::PackType type, const crypto::ChunkId& id) const;
+  Result<Bytes> read_copy(const Context& ctx, const crypto::ChunkId& id, const Location& copy);
+  void pass_over(const Context& ctx, const FrameRef& bad, const Error& why);
 
   std::shared_ptr<Repository::Impl> impl_;
   std::shared_ptr<Index> index_;
   std::atomic<std::uint64_t> bytes_fetched_{0};
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::array<std::byte, format::kSealedKeyBytes>, std::shared_ptr<const Secret>> keys_;
   std::list<std::pair<FrameRef, std::shared_ptr<const base::Buffer>>> frames_;  // newest first
+  std::set<FrameRef> bad_frames_;                                               ///< tried last
+  std::set<std::uint32_t> warned_packs_;                                        ///< one line for each is enough
 };
 
 }  // namespace drkit::repo

@@ -20,8 +20,10 @@ std::size_t slot_of(format::PackType type) { return type == format::PackType::da
 }  // namespace
 
 Result<std::unique_ptr<ChunkWriter>> ChunkWriter::open(const Context& ctx, std::shared_ptr<Repository::Impl> impl,
-                                                       int compression_level) {
-  DRKIT_ASSIGN(std::shared_ptr<Index> index, impl->index(ctx, true));
+                                                       int compression_level, std::shared_ptr<Index> index) {
+  if (!index) {
+    DRKIT_ASSIGN(index, impl->index(ctx, true));
+  }
   DRKIT_ASSIGN(ContentKey key, make_content_key(*impl));
   return std::unique_ptr<ChunkWriter>(
       new ChunkWriter(ctx, std::move(impl), std::move(index), std::move(key), compression_level));
@@ -43,20 +45,19 @@ ChunkWriter::ChunkWriter(const Context& ctx, std::shared_ptr<Repository::Impl> i
 
 ChunkWriter::~ChunkWriter() = default;
 
-Result<bool> ChunkWriter::contains(const crypto::ChunkId& id) const {
+Result<bool> ChunkWriter::contains(format::PackType type, const crypto::ChunkId& id) const {
   const std::lock_guard lock(mutex_);
-  return knows(id);
+  return knows(type, id);
 }
 
-Result<bool> ChunkWriter::knows(const crypto::ChunkId& id) const {
+Result<bool> ChunkWriter::knows(format::PackType type, const crypto::ChunkId& id) const {
   if (pending_.contains(id)) return true;
-  DRKIT_ASSIGN(const std::optional<Location> location, index_->find(id));
-  return location.has_value();
+  return index_->is_stored(type, id);
 }
 
 Result<bool> ChunkWriter::add(format::PackType type, const crypto::ChunkId& id, ByteView plain) {
   const std::lock_guard lock(mutex_);
-  DRKIT_ASSIGN(const bool known, knows(id));
+  DRKIT_ASSIGN(const bool known, knows(type, id));
   if (known) return false;
   Frame& frame = open_frame(type);
   frame.plain.append(plain);

@@ -20,13 +20,16 @@ namespace drkit::repo {
 /// Thread-safety: any thread.
 class ChunkWriter {
  public:
+  /// `index`: as take_stock answers it; else it is read, and its packs are taken to be there.
   static Result<std::unique_ptr<ChunkWriter>> open(const Context& ctx, std::shared_ptr<Repository::Impl> impl,
-                                                   int compression_level);
+                                                   int compression_level, std::shared_ptr<Index> index = nullptr);
   ~ChunkWriter();
 
-  crypto::ChunkId id_of(const crypto::Digest& sha256) const { return crypto::chunk_id(impl_->keys.id_key, sha256); }
+  crypto::ChunkId id_of(format::PackType type, const crypto::Digest& sha256) const {
+    return crypto::chunk_id(impl_->keys.id_key, static_cast<std::uint8_t>(type), sha256);
+  }
   /// Whether the chunk is stored, or will be by this writer.
-  Result<bool> contains(const crypto::ChunkId& id) const;
+  Result<bool> contains(format::PackType type, const crypto::ChunkId& id) const;
   /// Stores the chunk unless it is there. Returns whether it was new.
   Result<bool> add(format::PackType type, const crypto::ChunkId& id, ByteView plain);
   /// Everything added so far is durable and listed by index objects.
@@ -55,7 +58,7 @@ class ChunkWriter {
 
   ChunkWriter(const Context& ctx, std::shared_ptr<Repository::Impl> impl, std::shared_ptr<Index> index,
               ContentKey content_key, int level);
-  Result<bool> knows(const crypto::ChunkId& id) const;
+  Result<bool> knows(format::PackType type, const crypto::ChunkId& id) const;
   Frame& open_frame(format::PackType type);
   Result<void> submit(format::PackType type);
   SealedFrame seal(unsigned worker, Frame&& frame);

@@ -19,6 +19,7 @@ namespace drkit {
 struct Repository::Impl {
   StoragePtr storage;
   format::RepositoryId id{};
+  format::Features features;
   format::KeySet keys;
   std::string slot_id;  ///< of the slot that opened it
   /// Guards what rotating changes while other calls run: keys.data_keys and slot_id.
@@ -50,6 +51,9 @@ struct Repository::Impl {
 
 namespace drkit::repo {
 
+/// Format 1 defines no feature bits: any that is set is one that this build does not know. Errors: version_unsupported.
+Result<void> require_known(std::uint64_t feature_bits, std::string_view use);
+
 /// Gets an object's bytes, no more than its kind may have. Errors: corrupt (too large), and the storage's.
 Result<Bytes> get_bounded(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind);
 /// Gets an object whole and unwraps its envelope; every error names the key.
@@ -77,6 +81,8 @@ Result<std::vector<std::string>> list_keys(const Context& ctx, Storage& storage,
 /// An index object lists at most so many chunks: about 2 MiB. A killed run loses at most what the last one lacked, and
 /// even that is found again from the packs' own directories.
 inline constexpr std::size_t kIndexChunks = 50'000;
+/// And at most so many packs: whoever adopts packs that no index lists reads them whole.
+inline constexpr std::size_t kIndexPacks = 128;
 
 /// Puts one index object that lists the packs.
 Result<ObjectInfo> put_index(const Context& ctx, Repository::Impl& impl, const format::IndexSegment& segment);

@@ -1,6 +1,9 @@
 #include "repo/index.hpp"
 
+#include <algorithm>
+#include <cstring>
 #include <mutex>
+#include <utility>
 
 namespace drkit::repo {
 
@@ -13,11 +16,54 @@ std::uint32_t Index::intern_key(const format::SealedContentKey& key) {
   return static_cast<std::uint32_t>(content_keys_.size() - 1);
 }
 
+namespace {
+
+static_assert(format::kMaxPackBytes <= std::uint32_t(-1));
+
+std::size_t hash_of(const format::Digest& name) {
+  std::size_t value;
+  std::memcpy(&value, name.data(), sizeof value);
+  return value;
+}
+
+}  // namespace
+
+std::optional<std::uint32_t> Index::number_in_table(const format::Digest& name) const {
+  if (table_.empty()) return std::nullopt;
+  const std::size_t mask = table_.size() - 1;
+  for (std::size_t i = hash_of(name) & mask; table_[i] != 0; i = (i + 1) & mask) {
+    if (packs_[table_[i] - 1].name == name) return table_[i] - 1;
+  }
+  return std::nullopt;
+}
+
+void Index::enter_in_table(std::uint32_t number) {
+  const auto place = [this](std::uint32_t entry) {
+    const std::size_t mask = table_.size() - 1;
+    std::size_t i = hash_of(packs_[entry - 1].name) & mask;
+    while (table_[i] != 0) i = (i + 1) & mask;
+    table_[i] = entry;
+  };
+  if (++entered_ * 2 > table_.size()) {
+    const std::vector<std::uint32_t> before = std::exchange(table_, {});
+    table_.resize(std::max<std::size_t>(64, before.size() * 2), 0);
+    for (const std::uint32_t entry : before) {
+      if (entry != 0) place(entry);
+    }
+  }
+  place(number + 1);
+}
+
 Result<void> Index::add(const format::PackInfo& pack) {
   const std::unique_lock lock(mutex_);
-  if (pack_numbers_.contains(pack.name)) return {};
+  if (const auto known = number_in_table(pack.name)) {
+    // Condemned by one index object is condemned, in whatever order they come.
+    packs_[*known].condemned = packs_[*known].condemned || pack.condemned;
+    return {};
+  }
   const auto number = static_cast<std::uint32_t>(packs_.size());
-  packs_.push_back({pack.name, pack.size_bytes, intern_key(pack.content_key), pack.type});
+  packs_.push_back({pack.name, static_cast<std::uint32_t>(pack.size_bytes), intern_key(pack.content_key), pack.type,
+                    pack.condemned, true});
   std::uint32_t frame_offset = format::kPackHeaderBytes;
   for (const format::FrameEntry& frame : pack.directory) {
     std::uint32_t chunk_offset = 0;
@@ -31,16 +77,44 @@ Result<void> Index::add(const format::PackInfo& pack) {
     frame_offset += frame.sealed_bytes;
   }
   // Last: after a failure in between the pack may be added again, under a new number, and nothing of it is missing.
-  pack_numbers_.emplace(pack.name, number);
+  enter_in_table(number);
   return {};
 }
 
-Result<std::optional<Location>> Index::find(const format::ChunkId& id) const {
-  const std::shared_lock lock(mutex_);
-  return runs_.find(id);
+bool Index::countable(const Location& location, format::PackType type) const {
+  const PackRow& pack = packs_[location.pack];
+  return pack.type == type && pack.present && !pack.condemned;
 }
 
-PackRef Index::ref_of(const PackRow& row) const { return {row.name, row.type, row.size_bytes, content_keys_[row.key]}; }
+Result<std::vector<Location>> Index::find(format::PackType type, const format::ChunkId& id) const {
+  const std::shared_lock lock(mutex_);
+  DRKIT_ASSIGN(std::vector<Location> found, runs_.find_all(id, kMaxCopies));
+  std::erase_if(found, [&](const Location& location) { return packs_[location.pack].type != type; });
+  std::stable_partition(found.begin(), found.end(), [&](const Location& l) { return countable(l, type); });
+  return found;
+}
+
+Result<bool> Index::is_stored(format::PackType type, const format::ChunkId& id) const {
+  const std::shared_lock lock(mutex_);
+  DRKIT_ASSIGN(const std::optional<Location> first, runs_.find(id));
+  if (!first || countable(*first, type)) return first.has_value();
+  DRKIT_ASSIGN(const std::vector<Location> all, runs_.find_all(id, kMaxCopies));
+  return std::any_of(all.begin(), all.end(), [&](const Location& location) { return countable(location, type); });
+}
+
+void Index::set_present(std::uint32_t number, bool present) {
+  const std::unique_lock lock(mutex_);
+  if (number < packs_.size()) packs_[number].present = present;
+}
+
+std::optional<std::uint32_t> Index::number_of(const format::Digest& name) const {
+  const std::shared_lock lock(mutex_);
+  return number_in_table(name);
+}
+
+PackRef Index::ref_of(const PackRow& row) const {
+  return {row.name, row.type, row.size_bytes, content_keys_[row.key], row.condemned};
+}
 
 Result<PackRef> Index::pack(std::uint32_t number) const {
   const std::shared_lock lock(mutex_);
@@ -50,7 +124,7 @@ Result<PackRef> Index::pack(std::uint32_t number) const {
 
 bool Index::knows_pack(const format::Digest& name) const {
   const std::shared_lock lock(mutex_);
-  return pack_numbers_.contains(name);
+  return number_in_table(name).has_value();
 }
 
 std::uint64_t Index::pack_count() const {

@@ -1,7 +1,6 @@
 // Index: from chunk ids to places in packs, in bounded memory.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <shared_mutex>
 #include <string>
@@ -13,12 +12,16 @@
 
 namespace drkit::repo {
 
+/// No more locations of one chunk are ever looked at: a hostile index may name any number.
+inline constexpr std::size_t kMaxCopies = 64;
+
 /// What is needed to read a pack.
 struct PackRef {
   format::Digest name{};
   format::PackType type = format::PackType::data;
   std::uint64_t size_bytes = 0;
   format::SealedContentKey content_key;
+  bool condemned = false;
 };
 
 /// Thread-safety: any thread.
@@ -29,7 +32,13 @@ class Index {
 
   /// Errors: io, no_space (of the spool).
   Result<void> add(const format::PackInfo& pack);
-  Result<std::optional<Location>> find(const format::ChunkId& id) const;
+  /// Every copy in packs of the type: those that a writer may count on first, then others.
+  Result<std::vector<Location>> find(format::PackType type, const format::ChunkId& id) const;
+  /// Whether a writer may count on the chunk: it is in a pack that is neither condemned nor known to be gone.
+  Result<bool> is_stored(format::PackType type, const format::ChunkId& id) const;
+  /// What was found of the pack in the storage; packs count as being there until something else is said.
+  void set_present(std::uint32_t number, bool present);
+  std::optional<std::uint32_t> number_of(const format::Digest& name) const;
   Result<PackRef> pack(std::uint32_t number) const;
   bool knows_pack(const format::Digest& name) const;
   std::uint64_t pack_count() const;
@@ -38,19 +47,26 @@ class Index {
   std::vector<PackRef> packs() const;
 
  private:
+  /// As small as can be: there may be a million.
   struct PackRow {
     format::Digest name;
-    std::uint64_t size_bytes;
+    std::uint32_t size_bytes;
     std::uint32_t key;  ///< into content_keys_
     format::PackType type;
+    bool condemned;
+    bool present;
   };
+  std::optional<std::uint32_t> number_in_table(const format::Digest& name) const;
+  void enter_in_table(std::uint32_t number);
+  bool countable(const Location& location, format::PackType type) const;
   std::uint32_t intern_key(const format::SealedContentKey& key);
   PackRef ref_of(const PackRow& row) const;
 
   mutable std::shared_mutex mutex_;
   SortedRuns runs_;
   std::vector<PackRow> packs_;
-  std::map<format::Digest, std::uint32_t> pack_numbers_;
+  std::vector<std::uint32_t> table_;  ///< numbers + 1 by name, open addressing; names are hashes already
+  std::size_t entered_ = 0;
   std::vector<format::SealedContentKey> content_keys_;
   std::uint64_t chunks_ = 0;
 };

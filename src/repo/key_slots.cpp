@@ -31,13 +31,16 @@ bool is_damage(const Error& error) {
 }
 
 // Newest first. Damaged ones are left out when `damage` takes the first of their errors.
-Result<std::vector<StoredSlot>> load_slots(const Context& ctx, Storage& storage,
+Result<std::vector<StoredSlot>> load_slots(const Context& ctx, const Repository::Impl& impl,
                                            std::optional<Error>* damage = nullptr) {
+  Storage& storage = *impl.storage;
   DRKIT_ASSIGN(const std::vector<std::string> keys, list_keys(ctx, storage, kSlotPrefix));
   std::vector<StoredSlot> slots;
   for (const std::string& key : keys) {
     auto slot = load_slot(ctx, storage, key);
-    if (slot) {
+    if (slot && slot->slot.header.repository != impl.id) {
+      continue;  // left behind by a creation that was cut short
+    } else if (slot) {
       slots.push_back(std::move(*slot));
     } else if (slot.error().code() == ErrorCode::not_found) {
       continue;  // removed since the listing
@@ -98,7 +101,7 @@ static Result<format::KeySet> open_stored(const StoredSlot& stored, const format
 // does not keep out who holds another one.
 Result<OpenedSlot> open_any_slot(const Context& ctx, Repository::Impl& impl, const Credential& credential) {
   std::optional<Error> damage;
-  DRKIT_ASSIGN(const std::vector<StoredSlot> slots, load_slots(ctx, *impl.storage, &damage));
+  DRKIT_ASSIGN(const std::vector<StoredSlot> slots, load_slots(ctx, impl, &damage));
   for (const StoredSlot& stored : slots) {
     DRKIT_TRY(ctx.check_cancelled());
     auto keys = open_stored(stored, impl.id, credential);
@@ -115,9 +118,21 @@ Result<OpenedSlot> open_any_slot(const Context& ctx, Repository::Impl& impl, con
                                        std::to_string(slots.size()) + " key slots");
 }
 
+void remove_leftover_slots(const Context& ctx, const Repository::Impl& impl) {
+  const auto keys = list_keys(ctx, *impl.storage, kSlotPrefix);
+  if (!keys) return;
+  for (const std::string& key : *keys) {
+    const auto stored = load_slot(ctx, *impl.storage, key);
+    if (!stored || stored->slot.header.repository == impl.id) continue;
+    const auto removed = impl.storage->remove(ctx, key);
+    if (!removed) ctx.write_log(LogLevel::warning, "a useless key slot is left: " + removed.error().to_string());
+  }
+}
+
 Result<KeySlot> put_password_slot(const Context& ctx, Repository::Impl& impl, const Secret& password, KeyRole role,
                                   std::string label, PasswordCost cost) {
   DRKIT_TRY(require_full(impl));
+  DRKIT_TRY(require_known(impl.features.write, "adding keys"));
   if (password.empty()) return Error(ErrorCode::invalid_argument, "the password is empty");
   const format::ObjectId id = new_id();
   DRKIT_ASSIGN(format::Slot slot, seal_password_slot(impl.keys, impl.id, id, password, cost,
@@ -128,6 +143,7 @@ Result<KeySlot> put_password_slot(const Context& ctx, Repository::Impl& impl, co
 Result<KeySlot> put_recipient_slot(const Context& ctx, Repository::Impl& impl, std::string_view recipient, KeyRole role,
                                    std::string label) {
   DRKIT_TRY(require_full(impl));
+  DRKIT_TRY(require_known(impl.features.write, "adding keys"));
   DRKIT_ASSIGN(const crypto::PublicKey public_key, parse_public_key(recipient));
   const format::ObjectId id = new_id();
   DRKIT_ASSIGN(format::Slot slot,
@@ -193,7 +209,7 @@ namespace drkit {
 using namespace repo;
 
 Result<std::vector<KeySlot>> Repository::keys(const Context& ctx) const {
-  DRKIT_ASSIGN(const std::vector<StoredSlot> stored, load_slots(ctx, *impl_->storage));
+  DRKIT_ASSIGN(const std::vector<StoredSlot> stored, load_slots(ctx, *impl_));
   std::vector<KeySlot> slots;
   for (const StoredSlot& slot : stored) {
     if (role() == KeyRole::full && !slot_is_authentic(slot.slot, impl_->id, slot.id, impl_->keys.admin_key)) {
@@ -216,6 +232,7 @@ Result<KeySlot> Repository::add_recipient(const Context& ctx, std::string_view p
 
 Result<void> Repository::remove_key(const Context& ctx, const std::string& slot_id) {
   DRKIT_TRY(require_full(*impl_));
+  DRKIT_TRY(require_known(impl_->features.remove, "removing keys"));
   DRKIT_ASSIGN(const std::vector<KeySlot> slots, keys(ctx));
   const auto found = std::find_if(slots.begin(), slots.end(), [&](const KeySlot& s) { return s.id == slot_id; });
   if (found == slots.end()) return Error(ErrorCode::not_found, "no such key slot").with("slot", slot_id);
@@ -233,11 +250,12 @@ Result<void> Repository::remove_key(const Context& ctx, const std::string& slot_
 
 Result<std::vector<KeySlot>> Repository::rotate_key(const Context& ctx, const Credential& own) {
   DRKIT_TRY(require_full(*impl_));
+  DRKIT_TRY(require_known(impl_->features.write | impl_->features.remove, "rotating keys"));
   // Slots that a rotation cut short left behind may hold data keys that this handle lacks: what they sealed must not be
   // lost with them. Whoever cannot read every snapshot may not rotate.
   DRKIT_TRY(load_snapshots(ctx, *impl_));
   DRKIT_TRY(keys(ctx));
-  DRKIT_ASSIGN(std::vector<StoredSlot> old_slots, load_slots(ctx, *impl_->storage));
+  DRKIT_ASSIGN(std::vector<StoredSlot> old_slots, load_slots(ctx, *impl_));
   const std::unique_lock lock(impl_->rotation_mutex);
   DRKIT_TRY(put_own_first(old_slots, impl_->slot_id));
   DRKIT_TRY(open_stored(old_slots.front(), impl_->id, own));

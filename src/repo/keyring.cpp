@@ -170,6 +170,7 @@ Result<format::Slot> seal_password_slot(const format::KeySet& keys, const format
                                         const format::ObjectId& id, const Secret& password, PasswordCost cost,
                                         SlotRequest request) {
   format::Slot slot;
+  slot.header.repository = repository;
   slot.header.is_password = true;
   slot.header.role = request.role;
   slot.header.created_ns = request.created_ns;
@@ -185,6 +186,7 @@ Result<format::Slot> seal_recipient_slot(const format::KeySet& keys, const forma
                                          const format::ObjectId& id, const crypto::PublicKey& recipient,
                                          SlotRequest request) {
   format::Slot slot;
+  slot.header.repository = repository;
   slot.header.role = request.role;
   slot.header.created_ns = request.created_ns;
   slot.header.label = std::move(request.label);

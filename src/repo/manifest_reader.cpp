@@ -20,7 +20,7 @@ bool matches(const format::NodeRef* expected, const format::InnerNode& inner) {
 
 Result<void> ManifestReader::descend(const Context& ctx, const format::ChunkId& node, unsigned level,
                                      const format::NodeRef* expected) {
-  DRKIT_ASSIGN(Bytes bytes, chunks_->read(ctx, node));
+  DRKIT_ASSIGN(Bytes bytes, chunks_->read(ctx, format::PackType::meta, node));
   if (level == 0) {
     leaf_ = std::make_unique<Leaf>();
     leaf_->bytes = std::move(bytes);
@@ -132,7 +132,7 @@ Result<void> visit_extents(const Context& ctx, ChunkReader& chunks, const format
   };
   DRKIT_TRY(visit_list(record.content.extents));
   for (const format::ExtentNodeRef& ref : record.content.nodes) {
-    DRKIT_ASSIGN(const Bytes node, chunks.read(ctx, ref.node));
+    DRKIT_ASSIGN(const Bytes node, chunks.read(ctx, format::PackType::meta, ref.node));
     DRKIT_ASSIGN(const std::vector<format::Extent> extents, format::decode_extents(node));
     const std::uint64_t begin = offset;
     DRKIT_TRY(visit_list(extents));

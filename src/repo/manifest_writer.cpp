@@ -56,7 +56,7 @@ Result<format::ChunkId> ManifestWriter::store(ByteView node) {
   if (node.size() > format::kMaxNodeBytes) {
     return Error(ErrorCode::unsupported, "attributes or extents of an entry are too many to be kept");
   }
-  const format::ChunkId id = chunks_.id_of(crypto::sha256(node));
+  const format::ChunkId id = chunks_.id_of(format::PackType::meta, crypto::sha256(node));
   DRKIT_TRY(chunks_.add(format::PackType::meta, id, node));
   return id;
 }

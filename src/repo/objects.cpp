@@ -20,6 +20,12 @@ Error name_object(Error error, std::string_view key) {
 
 }  // namespace
 
+Result<void> require_known(std::uint64_t feature_bits, std::string_view use) {
+  if (feature_bits == 0) return {};
+  return Error(ErrorCode::version_unsupported,
+               "the repository has features that this build does not know and must know for " + std::string(use));
+}
+
 Result<Bytes> get_bounded(const Context& ctx, Storage& storage, std::string_view key, format::Kind kind) {
   const std::uint64_t limit = format::max_object_bytes(kind);
   DRKIT_ASSIGN(Bytes object, storage.get(ctx, key, {0, limit + 1}));
@@ -109,6 +115,7 @@ Result<format::PackInfo> read_pack_info(const Context& ctx, Repository::Impl& im
   if (!header) return name_object(std::move(header).error(), key);
   if (!length) return name_object(std::move(length).error(), key);
   if (header->repository != impl.id) return damaged("belongs to another repository");
+  if (pack_key(header->type, *name) != key) return damaged("is of another type than its place says");
   const std::uint64_t rest = size_bytes - format::kPackHeaderBytes - format::kPackTrailerBytes;
   if (*length > rest) return damaged("its directory is longer than the pack");
   DRKIT_ASSIGN(const Bytes sealed,
@@ -118,7 +125,7 @@ Result<format::PackInfo> read_pack_info(const Context& ctx, Repository::Impl& im
   base::ByteReader in(*plain);
   auto directory = format::decode_directory(in, rest - *length);
   if (!directory || !in.done()) return damaged("its directory is damaged");
-  return format::PackInfo{*name, size_bytes, header->type, header->content_key, std::move(*directory)};
+  return format::PackInfo{*name, size_bytes, header->type, header->content_key, std::move(*directory), false};
 }
 
 }  // namespace drkit::repo

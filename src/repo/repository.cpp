@@ -21,10 +21,14 @@ Result<void> require_empty(const Context& ctx, Storage& storage) {
   if (config)
     return Error(ErrorCode::already_exists, "a repository is here already").with("storage", storage.info().name);
   if (config.error().code() != ErrorCode::not_found) return config.error();
+  // Key slots alone are what a creation that was cut short left behind, or those of one that goes on right now: the
+  // configuration decides whose the place is.
   std::string other;
   DRKIT_TRY(storage.list(ctx, "", [&](const ObjectInfo& info) {
-    other = info.key;
-    return false;
+    const bool slot =
+        info.key.starts_with(repo::kSlotPrefix) && base::array_from_hex<16>(repo::object_name(info.key)).has_value();
+    if (!slot) other = info.key;
+    return slot;
   }));
   if (other.empty()) return {};
   return Error(ErrorCode::precondition_failed, "the place is not empty: a repository needs one of its own")
@@ -39,9 +43,7 @@ Result<format::Config> load_config(const Context& ctx, Storage& storage) {
   }
   DRKIT_TRY(payload);
   DRKIT_ASSIGN(const format::Config config, format::decode_config(*payload));
-  if (config.features.read != 0 || config.features.write != 0 || config.features.check != 0) {
-    return Error(ErrorCode::version_unsupported, "the repository uses features that this build does not know");
-  }
+  DRKIT_TRY(repo::require_known(config.features.read, "opening it"));
   return config;
 }
 
@@ -78,6 +80,17 @@ bool matches(const Snapshot& snapshot, const SnapshotFilter& filter) {
          filter.source == snapshot.source_kind + ":" + snapshot.source_name || filter.source == snapshot.source_kind;
 }
 
+Result<void> put_config(const Context& ctx, Storage& storage, const format::Config& config) {
+  const Bytes payload = format::encode_config(config);
+  DRKIT_TRY(repo::put_object(ctx, storage, repo::kConfigKey, format::Kind::config, payload));
+  if (storage.info().conditional_create) return {};
+  ctx.write_log(LogLevel::warning,
+                "this storage has no atomic create: make sure that nobody else creates a repository here now");
+  DRKIT_ASSIGN(const Bytes stored, repo::get_object(ctx, storage, repo::kConfigKey, format::Kind::config));
+  if (stored == payload) return {};
+  return Error(ErrorCode::already_exists, "someone else created a repository here at the same time");
+}
+
 // The configuration comes last: a repository exists from there on.
 Result<void> put_first_objects(const Context& ctx, Repository::Impl& impl, const CreateOptions& options,
                                const format::Config& config, std::vector<std::string>& slots) {
@@ -91,7 +104,7 @@ Result<void> put_first_objects(const Context& ctx, Repository::Impl& impl, const
     DRKIT_ASSIGN(const KeySlot slot, repo::put_recipient_slot(ctx, impl, recipient, KeyRole::full, ""));
     slots.push_back(slot.id);
   }
-  return repo::put_object(ctx, *impl.storage, repo::kConfigKey, format::Kind::config, format::encode_config(config));
+  return put_config(ctx, *impl.storage, config);
 }
 
 }  // namespace
@@ -119,6 +132,7 @@ Result<Repository> Repository::create(const Context& ctx, StoragePtr storage, Cr
     for (const std::string& slot : slots) DRKIT_TRY(impl->storage->remove(ctx, std::string(repo::kSlotPrefix) + slot));
   }
   DRKIT_TRY(put);
+  if (impl->storage->info().conditional_create) repo::remove_leftover_slots(ctx, *impl);
   return make_handle(std::move(impl), config, open_options.cache_directory, true);
 }
 
@@ -128,6 +142,7 @@ Result<Repository> Repository::open(const Context& ctx, StoragePtr storage, Open
   auto impl = std::make_shared<Impl>();
   impl->storage = std::move(storage);
   impl->id = config.repository;
+  impl->features = config.features;
   DRKIT_TRY(take_options(*impl, options));
   DRKIT_ASSIGN(repo::OpenedSlot slot, repo::open_any_slot(ctx, *impl, options.credential));
   impl->keys = std::move(slot.keys);

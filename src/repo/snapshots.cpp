@@ -56,7 +56,8 @@ Result<std::optional<LoadedSnapshot>> decode_loaded(Repository::Impl& impl, cons
 }
 
 /// The snapshots that no other one follows: they fix everything before them.
-std::vector<format::Predecessor> heads_of(const std::vector<LoadedSnapshot>& snapshots) {
+std::vector<format::Predecessor> heads_of(const std::vector<LoadedSnapshot>& snapshots,
+                                          const std::vector<DamagedSnapshot>& damaged = {}) {
   std::set<std::string> followed;
   for (const LoadedSnapshot& snapshot : snapshots) {
     for (const format::Predecessor& predecessor : snapshot.predecessors) followed.insert(predecessor.id);
@@ -65,6 +66,10 @@ std::vector<format::Predecessor> heads_of(const std::vector<LoadedSnapshot>& sna
   for (const LoadedSnapshot& snapshot : snapshots) {
     if (!followed.contains(snapshot.value.id)) heads.push_back({snapshot.value.id, snapshot.object_digest});
   }
+  // What is there now of a damaged one must not be fixed as what it was.
+  for (const DamagedSnapshot& snapshot : damaged) {
+    if (!followed.contains(snapshot.id)) heads.push_back({snapshot.id, {}});
+  }
   return heads;
 }
 
@@ -72,6 +77,7 @@ std::vector<format::Predecessor> heads_of(const std::vector<LoadedSnapshot>& sna
 struct History {
   std::map<std::string, format::Digest> present;
   std::set<std::string> forgotten;
+  std::set<std::string> damaged;  ///< and said to be
 };
 
 std::string snapshot_key(const std::string& id) { return std::string(kSnapshotPrefix) + id; }
@@ -89,6 +95,7 @@ Result<bool> has_tombstone(const Context& ctx, Repository::Impl& impl, const std
 
 Result<void> check_present(const Context& ctx, Repository::Impl& impl, const History& history,
                            const format::Predecessor& expected) {
+  if (history.damaged.contains(expected.id)) return {};
   std::optional<format::Digest> digest;
   const auto found = history.present.find(expected.id);
   if (found != history.present.end()) {
@@ -106,7 +113,7 @@ Result<void> check_present(const Context& ctx, Repository::Impl& impl, const His
     return Error(ErrorCode::corrupt, "a snapshot is missing and was never forgotten: the storage was rolled back")
         .with("key", snapshot_key(expected.id));
   }
-  if (*digest == expected.object_digest) return {};
+  if (*digest == expected.object_digest || expected.object_digest == format::Digest{}) return {};
   return Error(ErrorCode::corrupt, "a snapshot's object was replaced by another")
       .with("key", snapshot_key(expected.id));
 }
@@ -125,9 +132,10 @@ Result<std::set<std::string>> load_tombstones(const Context& ctx, Repository::Im
 
 // Every snapshot named by a later one, or remembered by this machine, is there with the same bytes or was forgotten.
 Result<void> check_history(const Context& ctx, Repository::Impl& impl, const std::vector<LoadedSnapshot>& snapshots,
-                           std::set<std::string> forgotten) {
+                           std::set<std::string> forgotten, const std::vector<DamagedSnapshot>& damaged) {
   History history;
   history.forgotten = std::move(forgotten);
+  for (const DamagedSnapshot& snapshot : damaged) history.damaged.insert(snapshot.id);
   for (const LoadedSnapshot& snapshot : snapshots) history.present[snapshot.value.id] = snapshot.object_digest;
   for (const LoadedSnapshot& snapshot : snapshots) {
     for (const format::Predecessor& expected : snapshot.predecessors) {
@@ -157,7 +165,8 @@ void remember_commit(const Context& ctx, const Repository::Impl& impl,
   store_heads(ctx, impl, heads);
 }
 
-Result<std::vector<LoadedSnapshot>> load_without_history(const Context& ctx, Repository::Impl& impl) {
+Result<std::vector<LoadedSnapshot>> load_without_history(const Context& ctx, Repository::Impl& impl,
+                                                         std::vector<DamagedSnapshot>& damaged) {
   DRKIT_ASSIGN(const std::vector<std::string> keys, list_keys(ctx, *impl.storage, kSnapshotPrefix));
   std::vector<LoadedSnapshot> snapshots;
   for (const std::string& key : keys) {
@@ -165,6 +174,10 @@ Result<std::vector<LoadedSnapshot>> load_without_history(const Context& ctx, Rep
     auto loaded = load_snapshot(ctx, impl, std::string(object_name(key)));
     // Forgotten by someone else between the listing and now.
     if (!loaded && loaded.error().code() == ErrorCode::not_found) continue;
+    if (!loaded && loaded.error().code() == ErrorCode::corrupt) {
+      damaged.push_back({std::string(object_name(key)), std::move(loaded).error()});
+      continue;
+    }
     if (!loaded) return std::move(loaded).error();
     if (*loaded) snapshots.push_back(std::move(**loaded));
   }
@@ -173,7 +186,8 @@ Result<std::vector<LoadedSnapshot>> load_without_history(const Context& ctx, Rep
 
 // Whether a snapshot that is not there is named by another one or remembered by this machine.
 Result<bool> is_missed(const Context& ctx, Repository::Impl& impl, const std::string& id) {
-  DRKIT_ASSIGN(const std::vector<LoadedSnapshot> snapshots, load_without_history(ctx, impl));
+  std::vector<DamagedSnapshot> damaged;
+  DRKIT_ASSIGN(const std::vector<LoadedSnapshot> snapshots, load_without_history(ctx, impl, damaged));
   DRKIT_ASSIGN(std::vector<format::Predecessor> named, load_heads(impl));
   for (const LoadedSnapshot& snapshot : snapshots) {
     named.insert(named.end(), snapshot.predecessors.begin(), snapshot.predecessors.end());
@@ -181,9 +195,40 @@ Result<bool> is_missed(const Context& ctx, Repository::Impl& impl, const std::st
   return std::any_of(named.begin(), named.end(), [&](const format::Predecessor& p) { return p.id == id; });
 }
 
+// Where the storage does not decide which of two puts is the first, the lease decides: docs/format/v1.md, 8.2.
+Result<void> put_without_atomic_create(const Context& ctx, Repository::Impl& impl, const Lease& lease,
+                                       ByteView object) {
+  Storage& storage = *impl.storage;
+  const std::string key = object_key(kSnapshotPrefix, lease.id);
+  ctx.write_log(LogLevel::warning,
+                "this storage has no atomic create: nothing in it may be pruned while a backup runs");
+  const auto before = storage.stat(ctx, key);
+  if (before) return Error(ErrorCode::already_exists, "an object of this name is there").with("key", key);
+  if (before.error().code() != ErrorCode::not_found) return before.error();
+  DRKIT_TRY(storage.put(ctx, key, object, {.if_absent = true}));
+  // From here on the snapshot stands unless it is taken back: that must not be cancelled half way.
+  Context uncancelled = ctx;
+  uncancelled.cancel = CancelToken();
+  const auto held = storage.stat(uncancelled, object_key(kLeasePrefix, lease.id));
+  if (held) return {};
+  DRKIT_TRY(storage.remove(uncancelled, key));
+  if (held.error().code() != ErrorCode::not_found) return held.error();
+  return Error(ErrorCode::already_exists, "the lease was removed").with("key", key);
+}
+
+Result<void> put_snapshot(const Context& ctx, Repository::Impl& impl, const Lease& lease, ByteView object) {
+  const auto put = impl.storage->info().conditional_create
+                       ? impl.storage->put(ctx, object_key(kSnapshotPrefix, lease.id), object, {.if_absent = true})
+                       : put_without_atomic_create(ctx, impl, lease, object);
+  if (put || put.error().code() != ErrorCode::already_exists) return put;
+  return Error(ErrorCode::precondition_failed,
+               "a prune took this backup for dead and forbade it to commit; run it again");
+}
+
 }  // namespace
 
 Result<Lease> open_lease(const Context& ctx, Repository::Impl& impl, const std::string& host) {
+  DRKIT_TRY(require_known(impl.features.write, "adding backups"));
   Lease lease;
   crypto::system_random().fill(lease.id);
   const Bytes text = format::encode_lease({host, base::process_id(), ctx.clock->wall_ns(), "drkit " DRKIT_VERSION});
@@ -199,8 +244,12 @@ Result<void> close_lease(const Context& ctx, Repository::Impl& impl, const Lease
 Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl, const Lease& lease,
                                       const ContentKey& content_key, format::SnapshotPublic public_part,
                                       const format::SnapshotPrivate& private_part) {
-  DRKIT_ASSIGN(const std::vector<LoadedSnapshot> before, load_snapshots(ctx, impl));
-  public_part.predecessors = heads_of(before);
+  std::vector<DamagedSnapshot> damaged;
+  DRKIT_ASSIGN(const std::vector<LoadedSnapshot> before, load_snapshots(ctx, impl, &damaged));
+  for (const DamagedSnapshot& snapshot : damaged) {
+    ctx.write_log(LogLevel::warning, "another snapshot is damaged: " + snapshot.error.to_string());
+  }
+  public_part.predecessors = heads_of(before, damaged);
   format::SnapshotObject object;
   DRKIT_ASSIGN(object.sealed_public,
                seal_shared(impl, format::Kind::snapshot_public, lease.id, format::encode_snapshot_public(public_part)));
@@ -210,12 +259,7 @@ Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl
                                   format::encode_snapshot_private(private_part), crypto::system_random()));
   const Bytes bytes = format::wrap_envelope(format::Kind::snapshot, format::encode_snapshot(object));
   DRKIT_TRY(ctx.check_cancelled());
-  const auto put = impl.storage->put(ctx, object_key(kSnapshotPrefix, lease.id), bytes, {.if_absent = true});
-  if (!put && put.error().code() == ErrorCode::already_exists) {
-    return Error(ErrorCode::precondition_failed,
-                 "a prune took this backup for dead and forbade it to commit; run it again");
-  }
-  DRKIT_TRY(put);
+  DRKIT_TRY(put_snapshot(ctx, impl, lease, bytes));
   remember_commit(ctx, impl, public_part.predecessors, {base::to_hex(lease.id), crypto::sha256(bytes)});
   return bytes.size();
 }
@@ -231,15 +275,20 @@ Result<std::optional<LoadedSnapshot>> load_snapshot(const Context& ctx, Reposito
   return loaded;
 }
 
-Result<std::vector<LoadedSnapshot>> load_snapshots(const Context& ctx, Repository::Impl& impl) {
-  DRKIT_ASSIGN(std::vector<LoadedSnapshot> snapshots, load_without_history(ctx, impl));
+Result<std::vector<LoadedSnapshot>> load_snapshots(const Context& ctx, Repository::Impl& impl,
+                                                   std::vector<DamagedSnapshot>* taken) {
+  std::vector<DamagedSnapshot> damaged;
+  DRKIT_ASSIGN(std::vector<LoadedSnapshot> snapshots, load_without_history(ctx, impl, damaged));
   std::sort(snapshots.begin(), snapshots.end(), [](const LoadedSnapshot& a, const LoadedSnapshot& b) {
     return std::pair(a.value.time_ns, a.value.id) < std::pair(b.value.time_ns, b.value.id);
   });
   // Listed after the snapshots: one that was forgotten meanwhile has its tombstone by now.
   DRKIT_ASSIGN(const std::set<std::string> forgotten, load_tombstones(ctx, impl));
   std::erase_if(snapshots, [&](const LoadedSnapshot& snapshot) { return forgotten.contains(snapshot.value.id); });
-  DRKIT_TRY(check_history(ctx, impl, snapshots, forgotten));
+  std::erase_if(damaged, [&](const DamagedSnapshot& snapshot) { return forgotten.contains(snapshot.id); });
+  if (!damaged.empty() && taken == nullptr) return std::move(damaged.front().error);
+  DRKIT_TRY(check_history(ctx, impl, snapshots, forgotten, damaged));
+  if (taken != nullptr) *taken = std::move(damaged);
   return snapshots;
 }
 
@@ -248,6 +297,7 @@ Result<bool> is_forgotten(const Context& ctx, Repository::Impl& impl, const std:
 }
 
 Result<void> forget_snapshot(const Context& ctx, Repository::Impl& impl, const std::string& id) {
+  DRKIT_TRY(require_known(impl.features.remove, "forgetting snapshots"));
   const auto object_id = base::array_from_hex<16>(id);
   const Error absent = Error(ErrorCode::not_found, "no such snapshot").with("snapshot", id);
   if (!object_id) return absent;

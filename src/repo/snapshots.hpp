@@ -34,8 +34,15 @@ Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl
 
 /// Nothing when the object is a fence. Errors: not_found, corrupt.
 Result<std::optional<LoadedSnapshot>> load_snapshot(const Context& ctx, Repository::Impl& impl, const std::string& id);
-/// All, oldest first, after checking that none is missing. Errors: corrupt.
-Result<std::vector<LoadedSnapshot>> load_snapshots(const Context& ctx, Repository::Impl& impl);
+/// A snapshot object that is there and cannot be used.
+struct DamagedSnapshot {
+  std::string id;
+  Error error;
+};
+/// All, oldest first, after checking that none is missing. Damaged ones go to `damaged` if there is one.
+/// Errors: corrupt, also for the first damaged one when nobody takes it.
+Result<std::vector<LoadedSnapshot>> load_snapshots(const Context& ctx, Repository::Impl& impl,
+                                                   std::vector<DamagedSnapshot>* damaged = nullptr);
 
 /// Errors: corrupt when the tombstone is damaged or forged.
 Result<bool> is_forgotten(const Context& ctx, Repository::Impl& impl, const std::string& id);

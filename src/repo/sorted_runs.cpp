@@ -106,8 +106,6 @@ Result<void> SortedRuns::spill() {
 Result<void> SortedRuns::merge_all() {
   DRKIT_ASSIGN(RunWriter writer, RunWriter::create(directory_));
   std::vector<RunReader> readers(runs_.begin(), runs_.end());
-  const IndexRow* last = nullptr;
-  IndexRow last_row{};
   while (true) {
     RunReader* smallest = nullptr;
     const IndexRow* row = nullptr;
@@ -119,11 +117,7 @@ Result<void> SortedRuns::merge_all() {
       }
     }
     if (row == nullptr) break;
-    if (last == nullptr || last->id != row->id) {
-      last_row = *row;
-      last = &last_row;
-      DRKIT_TRY(writer.add(last_row));
-    }
+    DRKIT_TRY(writer.add(*row));
     smallest->advance();
   }
   DRKIT_ASSIGN(Run run, writer.finish());
@@ -134,19 +128,30 @@ Result<void> SortedRuns::merge_all() {
 
 Result<std::optional<Location>> SortedRuns::find(const format::ChunkId& id) const {
   if (const auto found = memory_.find(id); found != memory_.end()) return std::optional(found->second);
+  std::vector<Location> found;
   for (const Run& run : runs_) {
-    DRKIT_ASSIGN(std::optional<Location> location, find_in(run, id));
-    if (location) return location;
+    DRKIT_TRY(find_in(run, id, 1, found));
+    if (!found.empty()) return std::optional(found.front());
   }
   return std::optional<Location>();
 }
 
-Result<std::optional<Location>> SortedRuns::find_in(const Run& run, const format::ChunkId& id) const {
+Result<std::vector<Location>> SortedRuns::find_all(const format::ChunkId& id, std::size_t limit) const {
+  std::vector<Location> found;
+  const auto [begin, end] = memory_.equal_range(id);
+  for (auto it = begin; it != end && found.size() < limit; ++it) found.push_back(it->second);
+  for (const Run& run : runs_) DRKIT_TRY(find_in(run, id, limit, found));
+  return found;
+}
+
+// Appends what the run has of the id, until `found` has `limit`.
+Result<void> SortedRuns::find_in(const Run& run, const format::ChunkId& id, std::size_t limit,
+                                 std::vector<Location>& found) const {
   const std::uint64_t prefix = prefix_of(id);
   // Rows with this prefix may begin in the block before the first fence that is not below it.
   auto block = std::lower_bound(run.fence.begin(), run.fence.end(), prefix);
   if (block != run.fence.begin()) --block;
-  for (; block != run.fence.end() && *block <= prefix; ++block) {
+  for (; block != run.fence.end() && *block <= prefix && found.size() < limit; ++block) {
     const std::uint64_t first = static_cast<std::uint64_t>(block - run.fence.begin()) * kBlockRows;
     std::array<IndexRow, kBlockRows> rows;
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(kBlockRows, run.rows - first));
@@ -154,10 +159,11 @@ Result<std::optional<Location>> SortedRuns::find_in(const Run& run, const format
                                                          first * sizeof(IndexRow), "index spool"));
     if (got != count * sizeof(IndexRow)) return Error(ErrorCode::io, "index spool is shorter than written");
     const auto end = rows.begin() + static_cast<std::ptrdiff_t>(count);
-    const auto found = std::lower_bound(rows.begin(), end, IndexRow{id, {}}, id_less);
-    if (found != end && found->id == id) return std::optional(found->location);
+    auto row = std::lower_bound(rows.begin(), end, IndexRow{id, {}}, id_less);
+    for (; row != end && row->id == id && found.size() < limit; ++row) found.push_back(row->location);
+    if (row != end) return {};
   }
-  return std::optional<Location>();
+  return {};
 }
 
 }  // namespace drkit::repo

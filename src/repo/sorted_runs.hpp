@@ -37,9 +37,12 @@ class SortedRuns {
   explicit SortedRuns(std::string spool_directory, std::size_t rows_in_memory = 1U << 16)
       : directory_(std::move(spool_directory)), rows_in_memory_(rows_in_memory) {}
 
-  /// Of several locations of one id any one is kept. Errors: io, no_space.
+  /// Every location of an id is kept. Errors: io, no_space.
   Result<void> add(const IndexRow& row);
+  /// Any one.
   Result<std::optional<Location>> find(const format::ChunkId& id) const;
+  /// All, in no promised order, at most `limit`.
+  Result<std::vector<Location>> find_all(const format::ChunkId& id, std::size_t limit) const;
 
  private:
   struct IdHash {
@@ -59,11 +62,12 @@ class SortedRuns {
 
   Result<void> spill();
   Result<void> merge_all();
-  Result<std::optional<Location>> find_in(const Run& run, const format::ChunkId& id) const;
+  Result<void> find_in(const Run& run, const format::ChunkId& id, std::size_t limit,
+                       std::vector<Location>& found) const;
 
   std::string directory_;
   std::size_t rows_in_memory_;
-  std::unordered_map<format::ChunkId, Location, IdHash> memory_;
+  std::unordered_multimap<format::ChunkId, Location, IdHash> memory_;
   std::vector<Run> runs_;
 };
 

@@ -57,7 +57,7 @@ void PackUploader::run() {
     if (result) {
       for (const format::FrameEntry& frame : job.info.directory) unindexed_chunks_ += frame.chunks.size();
       unindexed_.push_back(std::move(job.info));
-      if (unindexed_chunks_ >= kIndexChunks) result = put_index_objects();
+      if (unindexed_chunks_ >= kIndexChunks || unindexed_.size() >= kIndexPacks) result = put_index_objects();
     }
     if (!result) failure_ = std::move(result).error();
     changed_.notify_all();

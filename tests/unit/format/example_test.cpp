@@ -49,7 +49,7 @@ TEST_CASE("the worked example of the specification is what the library writes") 
   const Secret index_key = Secret::copy_of(ramp(0x80, 32));
   const ByteView plain = as_bytes("hello\n");
 
-  const crypto::ChunkId chunk = crypto::chunk_id(id_key, crypto::sha256(plain));
+  const crypto::ChunkId chunk = crypto::chunk_id(id_key, 1, crypto::sha256(plain));
   check_on_page("sha256", crypto::sha256(plain));
   check_on_page("chunk id", chunk);
 

@@ -31,7 +31,7 @@ Result<void> add_many(ChunkWriter& writer, std::uint64_t seed, int count) {
   SeededRandom random(seed);
   for (int i = 0; i < count; ++i) {
     const Bytes plain = random.bytes(1 + static_cast<std::size_t>(random.below(5000)));
-    DRKIT_TRY(writer.add(format::PackType::data, writer.id_of(crypto::sha256(plain)), plain));
+    DRKIT_TRY(writer.add(format::PackType::data, writer.id_of(format::PackType::data, crypto::sha256(plain)), plain));
   }
   return {};
 }
@@ -51,17 +51,18 @@ TEST_CASE("chunks come back as they were, those of a half-full frame too") {
     all.push_back(std::move(plain));
   }
   for (const Bytes& plain : all) {
-    const auto id = (*writer)->id_of(crypto::sha256(plain));
-    const bool known = *(*writer)->contains(id);
+    const auto id = (*writer)->id_of(format::PackType::data, crypto::sha256(plain));
+    const bool known = *(*writer)->contains(format::PackType::data, id);
     CHECK(*(*writer)->add(format::PackType::data, id, plain) == !known);
-    CHECK(*(*writer)->contains(id));
+    CHECK(*(*writer)->contains(format::PackType::data, id));
     CHECK_FALSE(*(*writer)->add(format::PackType::data, id, plain));
   }
   REQUIRE((*writer)->flush().ok());
   const auto reader = ChunkReader::open(ctx, impl);
   REQUIRE(reader.ok());
   for (const Bytes& plain : all) {
-    const auto read = (*reader)->read(ctx, (*writer)->id_of(crypto::sha256(plain)));
+    const auto read =
+        (*reader)->read(ctx, format::PackType::data, (*writer)->id_of(format::PackType::data, crypto::sha256(plain)));
     REQUIRE_MESSAGE(read.ok(), read.error().to_string());
     REQUIRE(*read == plain);
   }

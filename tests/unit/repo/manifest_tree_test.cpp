@@ -219,7 +219,7 @@ TEST_CASE("hostile nodes are damage, whatever they claim") {
   const auto chunks = ChunkWriter::open(ctx, impl, 0);
   REQUIRE(chunks.ok());
   const auto store = [&](ByteView node) {
-    const auto id = (*chunks)->id_of(crypto::sha256(node));
+    const auto id = (*chunks)->id_of(format::PackType::meta, crypto::sha256(node));
     REQUIRE((*chunks)->add(format::PackType::meta, id, node).ok());
     return id;
   };

@@ -54,6 +54,13 @@ TEST_CASE("every id is found in its place and no other is, through spills and me
       REQUIRE(found.ok());
       REQUIRE(found->has_value());
       CHECK(std::any_of(locations.begin(), locations.end(), [&](const Location& l) { return same(l, **found); }));
+      const auto all = runs.find_all(id, count);
+      REQUIRE(all.ok());
+      REQUIRE(all->size() == locations.size());
+      for (const Location& l : locations) {
+        CHECK(std::any_of(all->begin(), all->end(), [&](const Location& other) { return same(l, other); }));
+      }
+      CHECK(runs.find_all(id, 2)->size() == std::min<std::size_t>(2, locations.size()));
       format::ChunkId near = id;
       near[31] ^= std::byte{1};
       if (!model.contains(near)) CHECK_FALSE(runs.find(near)->has_value());
@@ -91,9 +98,9 @@ TEST_CASE("an index that could not take a whole pack takes it when asked again")
   REQUIRE(index.add(pack).ok());
   CHECK(index.knows_pack(pack.name));
   for (const format::ChunkSlot& slot : pack.directory[0].chunks) {
-    const auto location = index.find(slot.id);
-    REQUIRE(location.ok());
-    REQUIRE(location->has_value());
-    REQUIRE(index.pack((*location)->pack)->name == pack.name);
+    const auto locations = index.find(format::PackType::data, slot.id);
+    REQUIRE(locations.ok());
+    REQUIRE_FALSE(locations->empty());
+    REQUIRE(index.pack(locations->front().pack)->name == pack.name);
   }
 }
