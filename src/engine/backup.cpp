@@ -63,10 +63,12 @@ class BackupRun {
     const SourceInfo info = source_.info();
     snapshot_.source_kind = info.kind;
     snapshot_.source_name = info.name;
-    if (info.ordered) {
+    if (info.ordered || info.concurrent_streams) {
       DRKIT_ASSIGN(parent_, engine::Parent::open(ctx_, impl_, options_.parent, snapshot_));
-    } else {
-      sorter_.emplace(impl_->spool_directory(), impl_->budget.spool_bytes);
+    }
+    if (!info.ordered) sorter_.emplace(impl_->spool_directory(), impl_->budget.spool_bytes);
+    if (auto earlier = parent_ ? parent_->for_source(ctx_) : std::nullopt) {
+      DRKIT_TRY(source_.compare_with(ctx_, *earlier));
     }
     meter_.set_total(source_.estimated_bytes());
     next_checkpoint_ = checkpoint_time();

@@ -14,26 +14,38 @@ namespace {
 constexpr int kAttempts = 5;  // to read a page that does not fit; the pauses between them double
 constexpr auto kFirstPause = std::chrono::milliseconds(1);
 constexpr std::uint64_t kAdviseBytes = 8 << 20;
+constexpr std::size_t kBlockBytes = std::size_t{1} << 20;
 
 class LocalFile final : public Stream {
  public:
-  LocalFile(Entry entry, base::UniqueFd fd, std::optional<PageRules> rules, LocalTally& tally)
-      : entry_(std::move(entry)), fd_(std::move(fd)), rules_(rules), tally_(tally), end_(entry_.size_bytes) {
+  LocalFile(Entry entry, base::UniqueFd fd, std::optional<PageRules> rules, LocalTally& tally,
+            const EarlierCluster* earlier)
+      : entry_(std::move(entry)),
+        fd_(std::move(fd)),
+        rules_(rules),
+        tally_(tally),
+        earlier_(earlier),
+        end_(entry_.size_bytes) {
     tally_.begin_file();
   }
   ~LocalFile() override {
     if (told_) return;
-    // What nobody read is taken over from an earlier backup, so only its checksum is unknown.
+    // What nobody read is taken over from an earlier backup, with its checksum.
     const bool skipped = !read_;
-    if (skipped) tally_.end_file({entry_.path, entry_.size_bytes, entry_.mtime_ns, {}}, {});
+    if (skipped) tally_.end_file({entry_.path, entry_.size_bytes, entry_.mtime_ns, known_crc_}, {});
     if (!skipped) tally_.abandon_file();
   }
 
   const Entry& entry() const override { return entry_; }
+  Reuse compare(const Entry& earlier) override;
+  void forget_earlier() override { same_below_ = 0; }
   Result<ReadResult> read(const Context& ctx, std::span<std::byte> buffer) override;
   Result<void> close(const Context&) override;
 
  private:
+  Result<std::span<std::byte>> load(const Context& ctx, std::span<std::byte> buffer);
+  Result<ReadResult> next_run(const Context& ctx, std::span<std::byte> buffer);
+  bool is_same(std::size_t offset) const;
   std::size_t wanted(std::size_t room) const;
   Result<void> check_pages(const Context& ctx, std::span<std::byte> bytes);
   Result<void> doubt_page(const Context& ctx, std::byte* page, std::uint64_t offset, std::uint32_t block);
@@ -42,8 +54,14 @@ class LocalFile final : public Stream {
   base::UniqueFd fd_;
   std::optional<PageRules> rules_;
   LocalTally& tally_;
-  std::uint64_t position_ = 0;
+  const EarlierCluster* earlier_;
+  std::uint64_t position_ = 0;  ///< up to where the file was read
   std::uint64_t end_;
+  Lsn same_below_ = 0;             ///< not 0: changed pages alone are given
+  std::uint64_t earlier_end_ = 0;  ///< up to where the earlier backup has whole pages
+  Bytes block_;                    ///< read, and given in part
+  std::size_t block_size_ = 0, block_used_ = 0;
+  std::optional<std::uint32_t> known_crc_;
   Crc32c crc_;
   PageReport pages_;
   bool read_ = false;
@@ -54,13 +72,33 @@ class LocalFile final : public Stream {
 std::size_t LocalFile::wanted(std::size_t room) const {
   const std::uint64_t left = end_ - position_;
   if (left <= room) return static_cast<std::size_t>(left);
-  return rules_ ? room / kPageBytes * kPageBytes : room;
+  return rules_ || same_below_ != 0 ? room / kPageBytes * kPageBytes : room;
 }
 
-Result<ReadResult> LocalFile::read(const Context& ctx, std::span<std::byte> buffer) {
+Reuse LocalFile::compare(const Entry& earlier) {
+  if (earlier_ == nullptr || earlier.type != EntryType::regular || earlier_->damaged.contains(entry_.path)) {
+    return Reuse::none;
+  }
+  const auto known = earlier_->files.find(entry_.path);
+  if (known == earlier_->files.end() || known->second.size_bytes != earlier.size_bytes) return Reuse::none;
+  // A change time of 0 stands for one that was too fresh to prove anything.
+  if (entry_.fingerprint.ctime_ns != 0 && is_unchanged(entry_, earlier)) {
+    known_crc_ = known->second.crc32c;
+    return Reuse::whole;
+  }
+  const bool same_inode = entry_.fingerprint.inode == earlier.fingerprint.inode &&
+                          entry_.fingerprint.device == earlier.fingerprint.device && earlier.fingerprint.inode != 0;
+  if (!same_inode || earlier_->unchanged_below == 0 || !pages_tell_changes(entry_.path)) return Reuse::none;
+  same_below_ = earlier_->unchanged_below;
+  earlier_end_ = earlier.size_bytes / kPageBytes * kPageBytes;
+  return Reuse::parts;
+}
+
+// Reads the next bytes of the file, judges their pages and adds them to the checksum.
+Result<std::span<std::byte>> LocalFile::load(const Context& ctx, std::span<std::byte> buffer) {
   DRKIT_TRY(ctx.check_cancelled());
   read_ = true;
-  if (position_ >= end_) return ReadResult{};
+  if (position_ >= end_) return buffer.first(0);
   if (position_ == 0 && end_ > buffer.size()) {
     ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
     ::posix_fadvise(fd_.get(), 0, static_cast<off_t>(std::min(end_, kAdviseBytes)), POSIX_FADV_WILLNEED);
@@ -74,7 +112,44 @@ Result<ReadResult> LocalFile::read(const Context& ctx, std::span<std::byte> buff
   if (rules_) DRKIT_TRY(check_pages(ctx, bytes));
   crc_.update(bytes);
   position_ += got;
-  return ReadResult{got, 0};
+  return bytes;
+}
+
+Result<ReadResult> LocalFile::read(const Context& ctx, std::span<std::byte> buffer) {
+  if (same_below_ != 0) return next_run(ctx, buffer);
+  DRKIT_ASSIGN(const auto bytes, load(ctx, buffer));
+  return ReadResult{bytes.size()};
+}
+
+// Whether the page of the block read last is as the earlier backup has it. A page without LSN may be one that was cut
+// off and came back empty since.
+bool LocalFile::is_same(std::size_t offset) const {
+  const std::uint64_t place = position_ - block_size_ + offset;
+  if (block_size_ - offset < kPageBytes || place + kPageBytes > earlier_end_) return false;
+  const Lsn lsn = page_lsn(block_.data() + offset);
+  return lsn != 0 && lsn < same_below_;
+}
+
+// Changed pages that lie together, or unchanged ones.
+Result<ReadResult> LocalFile::next_run(const Context& ctx, std::span<std::byte> buffer) {
+  if (block_used_ == block_size_) {
+    block_.resize(kBlockBytes);
+    DRKIT_ASSIGN(const auto bytes, load(ctx, block_));
+    block_size_ = bytes.size();
+    block_used_ = 0;
+    if (bytes.empty()) return ReadResult{};
+  }
+  const std::size_t start = block_used_;
+  const bool same = is_same(start);
+  while (block_used_ < block_size_ && is_same(block_used_) == same) {
+    const std::size_t step = std::min(kPageBytes, block_size_ - block_used_);
+    if (!same && block_used_ - start + step > buffer.size()) break;
+    block_used_ += step;
+  }
+  const std::size_t size = block_used_ - start;
+  if (same) return ReadResult{0, 0, size};
+  std::memcpy(buffer.data(), block_.data() + start, size);
+  return ReadResult{size};
 }
 
 Result<void> LocalFile::check_pages(const Context& ctx, std::span<std::byte> bytes) {
@@ -112,7 +187,7 @@ Result<void> LocalFile::doubt_page(const Context& ctx, std::byte* page, std::uin
 
 Result<void> LocalFile::close(const Context&) {
   if (told_) return {};
-  if (position_ < end_) {
+  if (position_ < end_ || block_used_ < block_size_) {
     return Error(ErrorCode::precondition_failed, "the file was not read to its end").with("path", entry_.path);
   }
   told_ = true;
@@ -147,8 +222,13 @@ class TextStream final : public Stream {
 }  // namespace
 
 std::unique_ptr<Stream> make_local_file(Entry entry, base::UniqueFd fd, std::optional<PageRules> rules,
-                                        LocalTally& tally) {
-  return std::make_unique<LocalFile>(std::move(entry), std::move(fd), rules, tally);
+                                        LocalTally& tally, const EarlierCluster* earlier) {
+  return std::make_unique<LocalFile>(std::move(entry), std::move(fd), rules, tally, earlier);
+}
+
+bool pages_tell_changes(std::string_view path) {
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  return relation_segment(path) && name.find('_') == std::string_view::npos;
 }
 
 std::unique_ptr<Stream> make_text_stream(Entry entry, std::string text, std::function<std::string()> more) {

@@ -7,6 +7,7 @@
 #include "systems/postgres/backup_label.hpp"
 #include "systems/postgres/crc32c.hpp"
 #include "systems/postgres/data_directory.hpp"
+#include "systems/postgres/earlier_cluster.hpp"
 #include "systems/postgres/local_file.hpp"
 #include "systems/postgres/local_wal.hpp"
 #include "systems/postgres/page.hpp"
@@ -16,6 +17,15 @@ namespace drkit::systems::postgres {
 namespace {
 
 std::int64_t nanoseconds_of(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
+
+// A write within the clock tick of the last one leaves the change time as it is: one so fresh proves nothing later.
+Fingerprint fingerprint_of(const struct stat& status) {
+  constexpr std::int64_t kTick = 50'000'000;
+  timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const std::int64_t changed = nanoseconds_of(status.st_ctim);
+  return {status.st_dev, status.st_ino, nanoseconds_of(now) - changed > kTick ? changed : 0};
+}
 
 // The data files first, in path order and by several readers; when all are read pg_control, then the end of the backup,
 // the label that it gives, the WAL up to there and last the manifest.
@@ -30,6 +40,7 @@ class LocalSource final : public Source {
   SourceInfo info() const override { return {"postgres", server_name(parameters_), false, false, true}; }
   std::uint64_t estimated_bytes() const override { return tree_.bytes; }
   Result<void> begin(const Context& ctx) override;
+  Result<void> compare_with(const Context& ctx, const EarlierSnapshot& earlier) override;
   Result<std::unique_ptr<Stream>> next(const Context& ctx) override;
   Result<SourceReceipt> finish(const Context& ctx) override;
   std::vector<Problem> problems() const override { return problems_; }
@@ -40,6 +51,7 @@ class LocalSource final : public Source {
   LocalSession& session() const { return *server_->session; }
   int root() const { return server_->place.root.get(); }
   Result<std::unique_ptr<Stream>> open_found(const FoundFile& file);
+  std::string page_promise() const;
   std::optional<PageRules> rules_for(const std::string& path) const;
   Result<void> end_backup(const Context& ctx);
   Result<void> add_control(const Context& ctx);
@@ -55,6 +67,8 @@ class LocalSource final : public Source {
   std::optional<LocalServer> server_;
   LocalTally tally_;
   Stage stage_ = Stage::idle;
+  TimelineId timeline_ = 0;
+  std::optional<EarlierCluster> earlier_;
   FoundTree tree_;
   std::size_t next_file_ = 0;
   std::deque<std::unique_ptr<Stream>> ready_;
@@ -77,10 +91,25 @@ Result<void> LocalSource::begin(const Context& ctx) {
   if (options_.wal) DRKIT_TRY(session().hold_wal(ctx));
   DRKIT_ASSIGN(range_.start, session().start(ctx, options_));
   DRKIT_TRY(compare_checkpoints(ctx, session(), server_->place));
+  DRKIT_ASSIGN(const CheckpointFacts checkpoint, session().checkpoint(ctx));
+  timeline_ = checkpoint.timeline;
   const std::string folder = tablespace_folder(session().connection().server_version(), server_->place.control);
   DRKIT_ASSIGN(tree_, find_cluster_files(ctx, root(), folder));
   stage_ = Stage::files;
   return {};
+}
+
+Result<void> LocalSource::compare_with(const Context& ctx, const EarlierSnapshot& earlier) {
+  const ClusterNow now{session().facts().system_id, timeline_, range_.start, page_promise()};
+  DRKIT_ASSIGN(earlier_, understand_earlier(ctx, earlier, now));
+  return {};
+}
+
+// What must hold of the cluster at both backups for pages to tell by their LSN that they did not change.
+std::string LocalSource::page_promise() const {
+  const ControlFile& control = server_->place.control;
+  if (!session().facts().hints_logged || control.block_bytes != kPageBytes) return {};
+  return "lsn,checksums=" + std::to_string(control.checksum_version);
 }
 
 Result<std::unique_ptr<Stream>> LocalSource::next(const Context& ctx) {
@@ -136,7 +165,9 @@ Result<std::unique_ptr<Stream>> LocalSource::open_found(const FoundFile& file) {
   entry.mtime_ns = nanoseconds_of(status.st_mtim);
   if (!fd) return make_bare_stream(std::move(entry));
   entry.size_bytes = static_cast<std::uint64_t>(status.st_size);
-  return make_local_file(std::move(entry), std::move(fd), rules_for(file.path), tally_);
+  entry.fingerprint = fingerprint_of(status);
+  return make_local_file(std::move(entry), std::move(fd), rules_for(file.path), tally_,
+                         earlier_ ? &*earlier_ : nullptr);
 }
 
 std::optional<PageRules> LocalSource::rules_for(const std::string& path) const {
@@ -252,6 +283,7 @@ void LocalSource::fill_receipt() {
   receipt_["backup_from"] = label_["BACKUP FROM"];
   receipt_["start_time"] = label_["START TIME"];
   receipt_["label"] = label_["LABEL"];
+  receipt_["page_changes"] = page_promise();
   receipt_["pages_checked"] = std::to_string(tally_.pages_checked());
   receipt_["pages_torn"] = std::to_string(tally_.pages_torn());
   std::string& spaces = receipt_["tablespaces"];

@@ -27,6 +27,9 @@ class AutomaticSource final : public Source {
     }
     return inner_->begin(ctx);
   }
+  Result<void> compare_with(const Context& ctx, const EarlierSnapshot& earlier) override {
+    return inner_ ? inner_->compare_with(ctx, earlier) : Result<void>();
+  }
   std::uint64_t estimated_bytes() const override { return inner_ ? inner_->estimated_bytes() : 0; }
   Result<std::unique_ptr<Stream>> next(const Context& ctx) override {
     if (!inner_) return Error(ErrorCode::precondition_failed, "the backup was not begun");
