@@ -1,6 +1,9 @@
 // Buffer: bytes that are not zeroed before they are filled, and a pool that reuses them.
 #pragma once
 
+#include <sys/mman.h>
+
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -26,7 +29,7 @@ class Buffer {
 
   void reserve(std::size_t capacity) {
     if (capacity <= capacity_) return;
-    Memory grown(static_cast<std::byte*>(::operator new(capacity, kAlignment)));
+    Memory grown = allocate(capacity);
     if (size_ > 0) std::memcpy(grown.get(), data_.get(), size_);
     data_ = std::move(grown);
     capacity_ = capacity;
@@ -49,11 +52,23 @@ class Buffer {
   void clear() { size_ = 0; }
 
  private:
-  static constexpr std::align_val_t kAlignment{4096};
+  static constexpr std::size_t kPage = 4096;
+  static constexpr std::size_t kLargePage = std::size_t{2} << 20;
+  static constexpr std::size_t kLargeBytes = std::size_t{16} << 20;
   struct Free {
-    void operator()(std::byte* memory) const { ::operator delete(memory, kAlignment); }
+    void operator()(std::byte* memory) const { std::free(memory); }
   };
   using Memory = std::unique_ptr<std::byte, Free>;
+
+  // The first touch of thousands of small pages costs as much as sealing what they hold; large ones are only asked for.
+  static Memory allocate(std::size_t capacity) {
+    const std::size_t alignment = capacity >= kLargeBytes ? kLargePage : kPage;
+    const std::size_t rounded = (capacity + alignment - 1) / alignment * alignment;
+    Memory memory(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
+    if (!memory) throw std::bad_alloc();
+    if (alignment == kLargePage) ::madvise(memory.get(), rounded, MADV_HUGEPAGE);
+    return memory;
+  }
 
   Memory data_;
   std::size_t size_ = 0;

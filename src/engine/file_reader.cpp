@@ -86,8 +86,7 @@ Result<void> FileReader::cut_chunks(chunk::Chunker& chunker, bool at_end) {
 Result<void> FileReader::take_chunk(std::size_t size) {
   const ByteView plain = window_.view().subspan(consumed_, size);
   const crypto::ChunkId id = chunks_.id_of(format::PackType::data, hash_.update(plain));
-  DRKIT_ASSIGN(const bool is_new, chunks_.add(format::PackType::data, id, plain));
-  consumed_ += size;
+  DRKIT_ASSIGN(const bool is_new, store_chunk(id, size));
   result_.size_bytes += size;
   ++result_.chunks;
   if (is_new) {
@@ -97,7 +96,25 @@ Result<void> FileReader::take_chunk(std::size_t size) {
   return extents_.add(id, 0, static_cast<std::uint32_t>(size));
 }
 
+<<<<<<< HEAD
 void FileReader::take_hole(std::uint64_t size) {
+=======
+// A chunk that is all there is in the window goes on without being copied.
+Result<bool> FileReader::store_chunk(const crypto::ChunkId& id, std::size_t size) {
+  if (consumed_ > 0 || size < window_.size() || !chunks_.fills_frame(size)) {
+    const ByteView plain = window_.view().subspan(consumed_, size);
+    consumed_ += size;
+    return chunks_.add(format::PackType::data, id, plain);
+  }
+  const std::size_t capacity = window_.capacity();
+  DRKIT_ASSIGN(const bool is_new, chunks_.add_frame(format::PackType::data, id, window_));
+  window_.clear();
+  window_.reserve(capacity);
+  return is_new;
+}
+
+Result<void> FileReader::take_hole(std::uint64_t size) {
+>>>>>>> main
   hash_.update_zeros(size);
   extents_.add_gap(size);
   result_.size_bytes += size;

@@ -48,6 +48,8 @@ Result<std::vector<Found>> find_all(const Context& ctx, Repository::Impl& impl, 
 
 Result<void> put_checkpoint(const Context& ctx, Repository::Impl& impl, const Lease& lease, unsigned number,
                             const ContentKey& content_key, const CheckpointOwner& owner, const ManifestRoot& root) {
+  // Who may only write could neither use nor find it, and would leave it behind.
+  if (impl.keys.role != KeyRole::full) return {};
   const std::string name = base::to_hex(lease.id) + "-" + std::to_string(number);
   const format::Checkpoint checkpoint{ctx.clock->wall_ns(), owner.source_kind, owner.source_name,
                                       owner.host,           root.node,         root.level};

@@ -65,7 +65,20 @@ Result<bool> ChunkWriter::add(format::PackType type, const crypto::ChunkId& id, 
   pending_.insert(id);
   const std::size_t data_bytes = impl_->budget.frame_bytes;
   const std::size_t full = type == format::PackType::data ? data_bytes : std::min(data_bytes, kMetaFrameBytes);
-  if (frame.plain.size() >= full || frame.chunks.size() >= kMaxFrameChunks) DRKIT_TRY(submit(type));
+  if (frame.plain.size() >= full || frame.chunks.size() >= kMaxFrameChunks) DRKIT_TRY(submit(std::exchange(frame, {})));
+  return true;
+}
+
+Result<bool> ChunkWriter::add_frame(format::PackType type, const crypto::ChunkId& id, base::Buffer& plain) {
+  const std::lock_guard lock(mutex_);
+  DRKIT_ASSIGN(const bool known, knows(type, id));
+  if (known) return false;
+  Frame frame;
+  frame.type = type;
+  frame.chunks.push_back({id, static_cast<std::uint32_t>(plain.size())});
+  frame.plain = std::exchange(plain, buffers_.take());
+  pending_.insert(id);
+  DRKIT_TRY(submit(std::move(frame)));
   return true;
 }
 
@@ -78,9 +91,9 @@ ChunkWriter::Frame& ChunkWriter::open_frame(format::PackType type) {
   return frame;
 }
 
-Result<void> ChunkWriter::submit(format::PackType type) {
+Result<void> ChunkWriter::submit(Frame frame) {
   while (pool_->full()) DRKIT_TRY(collect(false));
-  pool_->push(std::exchange(frames_[slot_of(type)], {}));
+  pool_->push(std::move(frame));
   return collect(false);
 }
 
@@ -156,7 +169,7 @@ Result<void> ChunkWriter::close_pack(format::PackType type) {
 Result<void> ChunkWriter::flush() {
   const std::lock_guard lock(mutex_);
   for (const format::PackType type : {format::PackType::data, format::PackType::meta}) {
-    if (!frames_[slot_of(type)].chunks.empty()) DRKIT_TRY(submit(type));
+    if (!frames_[slot_of(type)].chunks.empty()) DRKIT_TRY(submit(std::exchange(frames_[slot_of(type)], {})));
   }
   DRKIT_TRY(collect(true));
   for (const format::PackType type : {format::PackType::data, format::PackType::meta}) DRKIT_TRY(close_pack(type));

@@ -32,6 +32,10 @@ class ChunkWriter {
   Result<bool> contains(format::PackType type, const crypto::ChunkId& id) const;
   /// Stores the chunk unless it is there. Returns whether it was new.
   Result<bool> add(format::PackType type, const crypto::ChunkId& id, ByteView plain);
+  /// Whether a chunk of this size is a frame of its own, so that it need not be copied.
+  bool fills_frame(std::size_t plain_bytes) const { return plain_bytes >= impl_->budget.frame_bytes; }
+  /// As add, of a chunk for which fills_frame: when it is new, its bytes are taken and `plain` becomes an empty buffer.
+  Result<bool> add_frame(format::PackType type, const crypto::ChunkId& id, base::Buffer& plain);
   /// Everything added so far is durable and listed by index objects.
   Result<void> flush();
 
@@ -60,7 +64,7 @@ class ChunkWriter {
               ContentKey content_key, int level);
   Result<bool> knows(format::PackType type, const crypto::ChunkId& id) const;
   Frame& open_frame(format::PackType type);
-  Result<void> submit(format::PackType type);
+  Result<void> submit(Frame frame);
   SealedFrame seal(unsigned worker, Frame&& frame);
   Result<void> encode_and_seal(Worker& worker, Frame& frame, SealedFrame& out);
   Result<void> collect(bool all);

@@ -37,6 +37,7 @@ Result<std::vector<StoredSlot>> load_slots(const Context& ctx, const Repository:
   DRKIT_ASSIGN(const std::vector<std::string> keys, list_keys(ctx, storage, kSlotPrefix));
   std::vector<StoredSlot> slots;
   for (const std::string& key : keys) {
+    if (!has_name_of<16>(key, kSlotPrefix)) continue;
     auto slot = load_slot(ctx, storage, key);
     if (slot && slot->slot.header.repository != impl.id) {
       continue;  // left behind by a creation that was cut short

@@ -31,4 +31,10 @@ inline std::string object_key(std::string_view prefix, ByteView id) { return std
 /// The part after the last '/'.
 inline std::string_view object_name(std::string_view key) { return key.substr(key.rfind('/') + 1); }
 
+/// Whether the key is the prefix and N bytes in hexadecimal. Objects of other names are somebody else's.
+template <std::size_t N>
+bool has_name_of(std::string_view key, std::string_view prefix) {
+  return key.starts_with(prefix) && base::array_from_hex<N>(key.substr(prefix.size())).has_value();
+}
+
 }  // namespace drkit::repo

@@ -107,9 +107,14 @@ Result<format::PackInfo> read_pack_info(const Context& ctx, Repository::Impl& im
   if (!name) return damaged("its name is no SHA-256");
   if (size_bytes < format::kPackHeaderBytes + format::kPackTrailerBytes) return damaged("is too short");
   if (size_bytes > format::kMaxPackBytes) return damaged("is too large");
-  DRKIT_ASSIGN(const Bytes header_bytes, impl.storage->get(ctx, key, {0, format::kPackHeaderBytes}));
-  DRKIT_ASSIGN(const Bytes trailer,
-               impl.storage->get(ctx, key, {size_bytes - format::kPackTrailerBytes, format::kPackTrailerBytes}));
+  const auto get = [&](std::uint64_t offset, std::uint64_t length) -> Result<Bytes> {
+    auto bytes = impl.storage->get(ctx, key, {offset, length});
+    const bool past_end = !bytes && bytes.error().code() == ErrorCode::invalid_argument;
+    if (past_end || (bytes && bytes->size() != length)) return damaged("is shorter than expected");
+    return bytes;
+  };
+  DRKIT_ASSIGN(const Bytes header_bytes, get(0, format::kPackHeaderBytes));
+  DRKIT_ASSIGN(const Bytes trailer, get(size_bytes - format::kPackTrailerBytes, format::kPackTrailerBytes));
   auto header = format::decode_pack_header(header_bytes);
   auto length = format::decode_pack_trailer(trailer);
   if (!header) return name_object(std::move(header).error(), key);
@@ -118,8 +123,7 @@ Result<format::PackInfo> read_pack_info(const Context& ctx, Repository::Impl& im
   if (pack_key(header->type, *name) != key) return damaged("is of another type than its place says");
   const std::uint64_t rest = size_bytes - format::kPackHeaderBytes - format::kPackTrailerBytes;
   if (*length > rest) return damaged("its directory is longer than the pack");
-  DRKIT_ASSIGN(const Bytes sealed,
-               impl.storage->get(ctx, key, {size_bytes - format::kPackTrailerBytes - *length, *length}));
+  DRKIT_ASSIGN(const Bytes sealed, get(size_bytes - format::kPackTrailerBytes - *length, *length));
   auto plain = open_shared(impl, format::Kind::pack_directory, header_bytes, sealed);
   if (!plain) return damaged("its directory does not open");
   base::ByteReader in(*plain);
@@ -209,7 +213,8 @@ Result<std::shared_ptr<repo::Index>> Repository::Impl::index(const Context& ctx,
 
 // False when an index object vanished while it was read.
 Result<bool> Repository::Impl::refresh_index(const Context& ctx) {
-  DRKIT_ASSIGN(const std::vector<std::string> objects, repo::list_keys(ctx, *storage, repo::kIndexPrefix));
+  DRKIT_ASSIGN(std::vector<std::string> objects, repo::list_keys(ctx, *storage, repo::kIndexPrefix));
+  std::erase_if(objects, [](const std::string& key) { return !repo::has_name_of<32>(key, repo::kIndexPrefix); });
   // An object that vanished listed packs that may have vanished with it: nobody may count on their chunks.
   if (!index_ || !std::includes(objects.begin(), objects.end(), index_objects_.begin(), index_objects_.end())) {
     index_ = std::make_shared<repo::Index>(spool_directory());

@@ -25,8 +25,7 @@ Result<void> require_empty(const Context& ctx, Storage& storage) {
   // configuration decides whose the place is.
   std::string other;
   DRKIT_TRY(storage.list(ctx, "", [&](const ObjectInfo& info) {
-    const bool slot =
-        info.key.starts_with(repo::kSlotPrefix) && base::array_from_hex<16>(repo::object_name(info.key)).has_value();
+    const bool slot = repo::has_name_of<16>(info.key, repo::kSlotPrefix);
     if (!slot) other = info.key;
     return slot;
   }));

@@ -124,6 +124,7 @@ Result<std::set<std::string>> load_tombstones(const Context& ctx, Repository::Im
   std::set<std::string> forgotten;
   DRKIT_ASSIGN(const std::vector<std::string> tombstones, list_keys(ctx, *impl.storage, kTombstonePrefix));
   for (const std::string& key : tombstones) {
+    if (!has_name_of<16>(key, kTombstonePrefix)) continue;
     DRKIT_ASSIGN(const bool valid, has_tombstone(ctx, impl, key));
     if (valid) forgotten.insert(std::string(object_name(key)));
   }
@@ -171,6 +172,7 @@ Result<std::vector<LoadedSnapshot>> load_without_history(const Context& ctx, Rep
   std::vector<LoadedSnapshot> snapshots;
   for (const std::string& key : keys) {
     DRKIT_TRY(ctx.check_cancelled());
+    if (!has_name_of<16>(key, kSnapshotPrefix)) continue;
     auto loaded = load_snapshot(ctx, impl, std::string(object_name(key)));
     // Forgotten by someone else between the listing and now.
     if (!loaded && loaded.error().code() == ErrorCode::not_found) continue;

@@ -97,7 +97,7 @@ class Stock {
 
   static bool unusable(const Error& error) {
     return error.code() == ErrorCode::corrupt || error.code() == ErrorCode::not_found ||
-           error.code() == ErrorCode::version_unsupported;
+           error.code() == ErrorCode::version_unsupported || error.code() == ErrorCode::invalid_argument;
   }
 
   // Nobody vouched for the pack: a storage that keeps what was cut off of a put, or that rots, is found out here and

@@ -358,24 +358,3 @@ TEST_CASE("a damaged key slot does not keep out who holds another one") {
   CHECK(slots == 2);
   CHECK(opened == 2);
 }
-
-TEST_CASE("one damaged snapshot: the others restore by their ids, new backups go on once it was forgotten") {
-  const Context ctx;
-  Subject subject = make_subject();
-  const std::string damaged = "snapshots/" + subject.snapshots[1].id;
-  subject.objects[damaged][100] ^= std::byte{4};
-  const StoragePtr storage = storage_of(subject.objects);
-  auto repository = Repository::open(ctx, storage, with_key_file());
-  REQUIRE(repository.ok());
-  const auto all = repository->snapshots(ctx);
-  REQUIRE_FALSE(all.ok());
-  CHECK(named_key(all.error()) == damaged);
-  const auto good = repository->find_snapshot(ctx, subject.snapshots[0].id);
-  REQUIRE_MESSAGE(good.ok(), good.error().to_string());
-  const auto tree = restore_tree(ctx, *repository, *good);
-  REQUIRE(tree.ok());
-  CHECK(*tree == subject.snapshots[0].tree);
-  REQUIRE(repository->forget(ctx, subject.snapshots[1].id).ok());
-  CHECK(repository->snapshots(ctx)->size() == 1);
-  CHECK(backup_tree(ctx, *repository, subject.snapshots[1].tree).ok());
-}

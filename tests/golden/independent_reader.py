@@ -114,7 +114,7 @@ def describe(record):
         shown["link_hex"] = record["link"].hex()
     if record["problem"]:
         shown["problem"] = record["problem"][0]
-    if "sha256" in record:
+    if record.get("sha256"):
         shown["sha256"] = record["sha256"].hex()
     if record["xattrs"]:
         shown["xattrs"] = {name.hex(): value.hex() for name, value in record["xattrs"]}
@@ -123,6 +123,7 @@ def describe(record):
 
 def verify(repository):
     """Every object that the index and the snapshots name, and every file."""
+    require(repository.may_check, "the repository has features that this program does not know and must know to check")
     snapshots = repository.load_snapshots()
     for path in sorted(repository.packs):
         repository.verify_pack(path)

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/sha256.hpp"
+#include "golden/incremental.hpp"
 #include "golden/list_source.hpp"
 #include "testing/fake_clock.hpp"
 #include "testing/hex.hpp"
@@ -196,7 +197,7 @@ class Golden {
   std::string add(const std::vector<Item>& items, int level, bool as_host = false) {
     clock_.set_wall_ns(now_ += 3'600'000'000'000);
     BackupOptions options;
-    options.host = "golden";
+    options.host = host_name_;
     options.tags = {{"env", "test"}, {"number", std::to_string(expected_["snapshots"].size())}};
     options.compression_level = level;
     ListSource source(items);
@@ -207,10 +208,45 @@ class Golden {
     json["status"] = status_name(snapshot.status);
     json["time_ns"] = snapshot.time_ns;
     json["tags"] = snapshot.tags;
+    json["host_hex"] = testing::to_hex(as_bytes(host_name_));
     json["entries"] = Json::array();
     for (const Item& made : items) json["entries"].push_back(describe(made));
     expected_["snapshots"].push_back(std::move(json));
+    last_ = snapshot;
     return snapshot.id;
+  }
+
+  /// The last snapshot once more, with a part of one file changed and nothing of the file read.
+  void add_incremental(std::vector<Item> items, const golden::Change& change) {
+    Snapshot next = last_;
+    next.time_ns = now_ += 3'600'000'000'000;
+    next = must(golden::commit_incremental(ctx_, *repository_, last_, change, next));
+    for (Item& made : items) {
+      if (made.entry.path == change.path) made.content.replace(change.offset, change.bytes.size(), change.bytes);
+    }
+    Json json = expected_["snapshots"].back();
+    json["id"] = next.id;
+    json["time_ns"] = next.time_ns;
+    json["entries"] = Json::array();
+    for (const Item& made : items) {
+      Json entry = describe(made);
+      if (made.entry.path == change.path) {
+        entry["true_sha256"] = entry["sha256"];
+        entry.erase("sha256");
+      }
+      json["entries"].push_back(std::move(entry));
+    }
+    expected_["snapshots"].push_back(std::move(json));
+    last_ = next;
+  }
+
+  void set_host_name(std::string name) { host_name_ = std::move(name); }
+  void condemn_data() { must(golden::condemn_data(ctx_, *repository_)); }
+  /// What the creation of another repository would leave in this place.
+  void leave_slots_of(const Golden& other) {
+    for (const std::string& key : must(repo::list_keys(ctx_, *other.storage_, "keys/"))) {
+      must(storage_->put(ctx_, key, must(other.storage_->get(ctx_, key, {})), {}));
+    }
   }
 
   void forget(const std::string& id) {
@@ -238,6 +274,8 @@ class Golden {
   StoragePtr storage_;
   KeyFile owner_;
   KeyFile host_;
+  std::string host_name_ = "golden";
+  Snapshot last_;
   std::optional<Repository> repository_;
   Json expected_ = {{"snapshots", Json::array()}};
 };
@@ -262,5 +300,13 @@ int main(int argc, char** argv) {
   Golden many(argv[1], "large");
   many.add(large(), 3);
   many.finish();
+  Golden incremental(argv[1], "incremental");
+  incremental.leave_slots_of(many);
+  incremental.set_host_name("g\xf6lden");
+  const std::vector<Item> relations = {directory(""), file("relation", postgres_pages(300)), file("small", "kept\n")};
+  incremental.add(relations, 1);
+  incremental.add_incremental(relations, {"relation", 140 * 8192, postgres_pages(2)});
+  incremental.condemn_data();
+  incremental.finish();
   return 0;
 }

@@ -13,6 +13,7 @@ MAGIC = b"drkit\x1a"
 CONFIG, SLOT, INDEX, SNAPSHOT, LEASE, TOMBSTONE, PACK = 1, 2, 3, 4, 5, 6, 9
 FRAME, DIRECTORY, PUBLIC, PRIVATE, KEY_SET = 32, 33, 34, 35, 36
 FULL, WRITE = 1, 2
+DATA, META = 1, 2
 HEADER_BYTES, TRAILER_BYTES, SEAL_BYTES = 109, 8, 40
 KIB, MIB = 1 << 10, 1 << 20
 MAX_OBJECT = {CONFIG: 64 * KIB, LEASE: 64 * KIB, TOMBSTONE: 64 * KIB, SLOT: MIB, SNAPSHOT: 32 * MIB, INDEX: 64 * MIB}
@@ -124,6 +125,26 @@ def parse_json(data, what):
     return value
 
 
+def text_bytes(text, what):
+    """Text of section 8.1: characters that stand for themselves, or U+0000 and hex."""
+    if not text.startswith("\0"):
+        require(not any(0xD800 <= ord(c) <= 0xDFFF for c in text), what + " has half a character")
+        return text.encode("utf-8")
+    data = from_hex(text[1:], (len(text) - 1) // 2, what + " has damaged text")
+    try:
+        itself = not data.decode("utf-8").startswith("\0")
+    except UnicodeDecodeError:
+        itself = False
+    require(not itself, what + " has text that is longer than needed")
+    return data
+
+
+def texts(value, what):
+    """An object of text, by bytes."""
+    require(all(isinstance(v, str) for v in value.values()), what + " holds no text")
+    return {text_bytes(k, what): text_bytes(v, what) for k, v in value.items()}
+
+
 def field(value, key, kind, default=None, what="snapshot"):
     found = value.get(key, default)
     good = isinstance(found, kind) and not (kind is int and isinstance(found, bool))
@@ -195,7 +216,7 @@ def parse_record(body, previous):
     rest = reader.blob()
     path = previous[:shared] + rest
     require(shared == len(os.path.commonprefix([path, previous])), "a path shares less than it could")
-    kind, flags = reader.u8(), reader.varint(255)
+    kind, flags = reader.u8(), reader.varint(511)
     require(kind in TYPES, "a record of an unknown type")
     record = {"path": path, "type": TYPES[kind], "mode": reader.varint(0o7777), "uid": reader.varint((1 << 32) - 1),
               "gid": reader.varint((1 << 32) - 1), "mtime_ns": reader.i64(), "size": reader.varint(), "user": b"",
@@ -216,9 +237,11 @@ def parse_record(body, previous):
         require((reader.varint(), reader.varint(), reader.i64()) != (0, 0, 0), "flags and fields disagree")
     if flags & 32:
         record["problem"] = (reader.u32(), reader.blob())
-    require(bool(flags & 64) == (kind in (1, 9)) and (flags & 64 or not flags & 128), "flags and type disagree")
+    require(bool(flags & 64) == (kind in (1, 9)) and (flags & 64 or not flags & 384), "flags and type disagree")
+    require(not flags & 256 or not flags & 32, "a digest that is not known of what is missing")
     if flags & 64:
-        record["sha256"] = reader.raw(32)
+        record["sha256"] = None if flags & 256 else reader.raw(32)
+        require(flags & 32 or record["sha256"] != bytes(32), "a SHA-256 of zeros")
         if flags & 128:
             record["nodes"] = [(reader.raw(32), reader.varint(), reader.varint()) for _ in range(reader.count(34))]
             require(record["nodes"], "flags and fields disagree")

@@ -1,6 +1,7 @@
 """A repository of format 1 read from a directory, as docs/format/v1.md specifies it; no libdrkit."""
 
 import hashlib
+import re
 import struct
 from pathlib import Path
 
@@ -34,7 +35,11 @@ class Storage:
         require(len(data) == length, name + " is shorter than its index says")
         return data
 
-    def names(self, folder):
+    def names(self, folder, digits):
+        """Objects whose names are so many hexadecimal digits; others are somebody else's."""
+        return [n for n in self.all_names(folder) if re.fullmatch(f"{folder}/[0-9a-f]{{{digits}}}", n)]
+
+    def all_names(self, folder):
         base = self.root / folder
         return sorted(f"{folder}/{p.relative_to(base).as_posix()}" for p in base.rglob("*") if p.is_file())
 
@@ -91,7 +96,8 @@ class Repository:
         read, _, check, _ = (config.u64() for _ in range(4))
         body, config_tag = config.data[:config.at], config.raw(32)
         config.end()
-        require(read == 0 and check == 0, "the repository has features that this program does not know")
+        require(read == 0, "the repository has features that this program does not know")
+        self.may_check = check == 0
         self.keys = self.open_slots(password, key_text)
         require(tag(self.keys.index_key, self.ad(CONFIG, body)) == config_tag, "config is forged or damaged")
         self.packs, self.places, self.content_keys = {}, {}, {}
@@ -103,7 +109,7 @@ class Repository:
 
     def open_slots(self, password, key_text):
         problem = BadKey("the password or key opens no slot")
-        for name in self.storage.names("keys"):
+        for name in self.storage.names("keys", 32):
             try:
                 keys = self.open_slot(name, password, key_text)
             except Corrupt as error:
@@ -116,6 +122,8 @@ class Repository:
     def open_slot(self, name, password, key_text):
         slot_id = from_hex(name.split("/")[-1], 16, name + " is not named as a slot")
         reader = Reader(self.storage.payload(name, SLOT))
+        if reader.raw(16) != self.id:
+            return None  # left behind by a creation that was cut short
         way, role = reader.u8(), reader.u8()
         require(way in (1, 2) and role in (FULL, WRITE), name + " is damaged")
         reader.i64()
@@ -160,7 +168,7 @@ class Repository:
 
     def load_index(self):
         segments, replaced = {}, set()
-        for name in self.storage.names("index"):
+        for name in self.storage.names("index", 64):
             data = self.storage.get(name, MAX_OBJECT[INDEX])
             digest = sha256(data)
             require(digest.hex() == name.split("/")[-1], name + " is not named by its SHA-256")
@@ -175,8 +183,9 @@ class Repository:
                     self.add_pack(*pack)
 
     def parse_index_pack(self, reader):
-        name, size, kind = reader.raw(32), reader.varint(MAX_PACK), reader.u8()
-        require(kind in (1, 2), "an index lists a pack of an unknown type")
+        name, size, kind, state = reader.raw(32), reader.varint(MAX_PACK), reader.u8(), reader.u8()
+        require(kind in (DATA, META), "an index lists a pack of an unknown type")
+        require(state in (0, 1), "an index lists a pack in an unknown state")  # condemned ones can be read
         generation, box, frames = reader.u32(), reader.raw(80), reader.varint()
         require(HEADER_BYTES + frames + SEAL_BYTES + TRAILER_BYTES <= size, "an index lists a pack that is too small")
         return name, size, kind, generation, box, parse_directory(reader, frames)
@@ -189,7 +198,7 @@ class Repository:
             plain, at = sum(length for _, length in chunks), 0
             for chunk, length in chunks:
                 place = (path, offset, sealed, codec, plain, at, length)
-                self.places.setdefault(chunk, []).append(place)
+                self.places.setdefault((kind, chunk), []).append(place)
                 at += length
             offset += sealed
 
@@ -201,12 +210,15 @@ class Repository:
         encoded = unseal(self.open_content_key(generation, box), associated, data, what)
         return decode(codec, encoded, plain_bytes, what)
 
-    def read_chunk(self, chunk):
+    def chunk_id(self, kind, data):
+        return blake2b(self.keys.id_key, bytes((kind,)) + sha256(data))
+
+    def read_chunk(self, kind, chunk):
         problem = Corrupt(f"chunk {chunk.hex()} is missing: no index lists it")
-        for path, offset, sealed, codec, plain, at, length in self.places.get(chunk, ()):
+        for path, offset, sealed, codec, plain, at, length in self.places.get((kind, chunk), ()):
             try:
                 data = self.read_frame(path, offset, sealed, codec, plain)[at:at + length]
-                require(blake2b(self.keys.id_key, sha256(data)) == chunk, f"{path}: a chunk does not match its id")
+                require(self.chunk_id(kind, data) == chunk, f"{path}: a chunk does not match its id")
                 return data
             except (Corrupt, OSError) as error:
                 problem = error if isinstance(error, Corrupt) else Corrupt(f"{path}: {error}")
@@ -238,7 +250,7 @@ class Repository:
                                     data[offset:offset + sealed_bytes])
             at = 0
             for chunk, length in chunks:
-                good = blake2b(self.keys.id_key, sha256(plain[at:at + length])) == chunk
+                good = self.chunk_id(kind, plain[at:at + length]) == chunk
                 require(good, f"{path}: chunk {chunk.hex()} does not match its id")
                 at += length
             offset += sealed_bytes
@@ -247,12 +259,12 @@ class Repository:
 
     def load_snapshots(self):
         loaded = {}
-        for name in self.storage.names("snapshots"):
+        for name in self.storage.names("snapshots", 32):
             snapshot = self.load_snapshot(name)
             if snapshot:
                 loaded[snapshot["id"]] = snapshot
         forgotten = set()
-        for name in self.storage.names("forgotten"):
+        for name in self.storage.names("forgotten", 32):
             snapshot_id = name.split("/")[-1]
             associated = self.ad(TOMBSTONE, from_hex(snapshot_id, 16, name + " is not named as a tombstone"))
             unseal(self.keys.index_key, associated, self.storage.payload(name, TOMBSTONE), name)
@@ -266,12 +278,12 @@ class Repository:
     @staticmethod
     def check_predecessor(before, loaded, forgotten):
         require(isinstance(before, dict), "a predecessor is damaged")
-        digest = from_hex(before.get("sha256"), 32, "a predecessor is damaged")
+        digest = from_hex(before["sha256"], 32, "a predecessor is damaged") if "sha256" in before else None
         found = loaded.get(before.get("id"))
         if found is None:
             require(before.get("id") in forgotten, f"snapshot {before.get('id')} is missing and was never forgotten")
         else:
-            require(found["digest"] == digest, f"snapshot {before['id']} was replaced by another")
+            require(digest in (None, found["digest"]), f"snapshot {before['id']} was replaced by another")
 
     def load_snapshot(self, name):
         id_text = name.split("/")[-1]
@@ -287,10 +299,14 @@ class Repository:
         snapshot = {"id": id_text, "digest": sha256(data), "public": public, "time_ns": field(public, "time_ns", int, 0),
                     "status": "complete" if public.get("status") == "complete" else "partial"}
         field(public, "stats", dict)
+        snapshot["tags"] = texts(field(public, "tags", dict, {}), name)
+        for key in ("source_kind", "source_name", "host"):
+            snapshot[key] = text_bytes(field(public, key, str, ""), name)
         if self.keys.role == FULL:
             associated = self.ad(PRIVATE, snapshot_id + sha256(sealed_public))
             key = self.open_content_key(generation, box)
             snapshot["private"] = parse_json(unseal(key, associated, sealed_private, name), name)
+            snapshot["receipt"] = texts(field(snapshot["private"], "receipt", dict, {}), name)
         return snapshot
 
     def find(self, prefix):
@@ -313,7 +329,7 @@ class Repository:
             yield record
 
     def walk(self, node, level, expected):
-        data = self.read_chunk(node)
+        data = self.read_chunk(META, node)
         require(len(data) <= MAX_NODE, "a node is too large")
         reader = Reader(data)
         first, count = None, 0
@@ -355,7 +371,7 @@ class Repository:
             require(expected in (None, (len(extents), position - begin)), "an extent node differs from what leads to it")
 
     def extent_node(self, node):
-        reader = Reader(self.read_chunk(node))
+        reader = Reader(self.read_chunk(META, node))
         require(reader.u8() == 3, "no extent node where one belongs")
         extents = parse_extents(reader)
         reader.end()
@@ -365,11 +381,11 @@ class Repository:
         """Yields (offset, bytes); what lies between is a hole. Checks the file's SHA-256 at the end."""
         digest, position = hashlib.sha256(), 0
         for at, chunk, offset, length in self.extents(record):
-            data = self.read_chunk(chunk)
+            data = self.read_chunk(DATA, chunk)
             require(offset + length <= len(data), "an extent exceeds its chunk")
             hash_zeros(digest, at - position)
             digest.update(data[offset:offset + length])
             position = at + length
             yield at, data[offset:offset + length]
         hash_zeros(digest, record["size"] - position)
-        require(digest.digest() == record["sha256"], f"{record['path']!r}: content does not match its SHA-256")
+        require(record["sha256"] in (None, digest.digest()), f"{record['path']!r}: content does not match its SHA-256")

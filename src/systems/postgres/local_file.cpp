@@ -126,8 +126,12 @@ Result<ReadResult> LocalFile::read(const Context& ctx, std::span<std::byte> buff
 bool LocalFile::is_same(std::size_t offset) const {
   const std::uint64_t place = position_ - block_size_ + offset;
   if (block_size_ - offset < kPageBytes || place + kPageBytes > earlier_end_) return false;
-  const Lsn lsn = page_lsn(block_.data() + offset);
-  return lsn != 0 && lsn < same_below_;
+  const std::byte* page = block_.data() + offset;
+  const Lsn lsn = page_lsn(page);
+  if (lsn == 0 || lsn >= same_below_) return false;
+  // A damaged page is kept as it is, not as it was.
+  return pages_.wrong_count == 0 ||
+         page_is_good(page, rules_->first_block + static_cast<std::uint32_t>(place / kPageBytes));
 }
 
 // Changed pages that lie together, or unchanged ones.

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "format/keys.hpp"
 #include "format/manifest.hpp"
 #include "format/pack.hpp"
@@ -37,11 +39,49 @@ TEST_CASE("a record has one encoding: less sharing and flags without their field
   CHECK(*decoded(good, "aa") == file("ab"));
   // The same path spelled out although its first letter could be shared.
   CHECK_FALSE(decoded(encoded(file("ab")), "aa").ok());
-  Bytes flags = encoded(file("ab"));
+  Record with_digest = file("ab");
+  with_digest.entry.sha256.fill(std::byte{1});
+  Bytes flags = encoded(with_digest);
   // length, shared, path length, path: the flags' two bytes (a link added to content) follow the type.
   REQUIRE(flags[6] == std::byte{64});
   flags[6] = std::byte{32};
   CHECK_FALSE(decoded(flags).ok());
+}
+
+TEST_CASE("a digest that is not known takes a flag and no bytes, and is no digest of zeros") {
+  Record known = file("a");
+  known.entry.sha256.fill(std::byte{1});
+  const Bytes unknown = encoded(file("a"));
+  CHECK(decoded(unknown)->entry.sha256 == Sha256Digest{});
+  CHECK(encoded(known).size() == unknown.size() + 32 - 1);  // the flag needs a second byte
+  // A digest of zeros that is spelled out.
+  Bytes zeros = encoded(known);
+  const auto digest = std::search_n(zeros.begin(), zeros.end(), 32, std::byte{1});
+  REQUIRE(digest != zeros.end());
+  std::fill_n(digest, 32, std::byte{0});
+  CHECK_FALSE(decoded(zeros).ok());
+  // What could not be read has zeros instead, and not that flag.
+  Record missing = file("a");
+  missing.entry.problem = Problem{"a", ErrorCode::io, "gone"};
+  missing.content = {};
+  CHECK(encoded(missing).size() > 32);
+  CHECK(*decoded(encoded(missing)) == missing);
+}
+
+TEST_CASE("a condemned pack stays one in bytes, and no other state is known") {
+  PackInfo pack;
+  pack.directory = {{1000, 0, 960, {{ChunkId{}, 960}}}};
+  pack.size_bytes = kPackHeaderBytes + 1000 + kSealBytes + kPackTrailerBytes;
+  pack.condemned = true;
+  Bytes bytes = encode_index({{}, {pack}});
+  const auto decoded_index = decode_index(bytes);
+  REQUIRE(decoded_index.ok());
+  CHECK(decoded_index->packs.front().condemned);
+  // Counts (two bytes), name, size (two bytes), type: the state follows.
+  const std::size_t state = 2 + 32 + 2 + 1;
+  REQUIRE(bytes[state] == std::byte{1});
+  bytes[state] = std::byte{2};
+  CHECK_FALSE(decode_index(bytes).ok());
 }
 
 TEST_CASE("extents of no length and hard links out of the tree are refused") {
