@@ -96,9 +96,6 @@ Result<void> FileReader::take_chunk(std::size_t size) {
   return extents_.add(id, 0, static_cast<std::uint32_t>(size));
 }
 
-<<<<<<< HEAD
-void FileReader::take_hole(std::uint64_t size) {
-=======
 // A chunk that is all there is in the window goes on without being copied.
 Result<bool> FileReader::store_chunk(const crypto::ChunkId& id, std::size_t size) {
   if (consumed_ > 0 || size < window_.size() || !chunks_.fills_frame(size)) {
@@ -113,8 +110,7 @@ Result<bool> FileReader::store_chunk(const crypto::ChunkId& id, std::size_t size
   return is_new;
 }
 
-Result<void> FileReader::take_hole(std::uint64_t size) {
->>>>>>> main
+void FileReader::take_hole(std::uint64_t size) {
   hash_.update_zeros(size);
   extents_.add_gap(size);
   result_.size_bytes += size;

@@ -43,13 +43,8 @@ class FileReader {
   chunk::Chunker& choose_chunker(const Entry& entry, bool at_end);
   Result<void> cut_chunks(chunk::Chunker& chunker, bool at_end);
   Result<void> take_chunk(std::size_t size);
-<<<<<<< HEAD
-  void take_hole(std::uint64_t size);
-=======
   Result<bool> store_chunk(const crypto::ChunkId& id, std::size_t size);
-  Result<void> take_hole(std::uint64_t size);
-  Result<void> spill_extents();
->>>>>>> main
+  void take_hole(std::uint64_t size);
 
   std::unique_ptr<chunk::Chunker> content_chunker_;
   std::unique_ptr<chunk::Chunker> fixed_chunker_;
