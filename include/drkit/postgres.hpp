@@ -60,7 +60,8 @@ struct PostgresOptions {
 /// is the symlink), then "" (the root) and, last, backup_manifest, whose size is known only after it was read. Receipt:
 /// start_lsn, end_lsn, timeline, end_timeline, system_id, server_version, server_version_num, major_version,
 /// wal_segment_bytes, backup_from, checkpoint_lsn, start_time, label, tablespaces ("OID=location" lines), mode
-/// ("stream" or "local"); of mode local also page_changes, pages_checked, pages_torn.
+/// ("stream" or "local"); of mode local also manifest_checksum, page_changes, pages_checked,
+/// pages_torn.
 /// What dump: the streams globals.sql (roles, tablespaces, settings) and NAME.dump of every database, in pg_dump's
 /// custom format and uncompressed, so that equal data is stored once. '/' and '%' in names become %2F and %25. Each
 /// database is consistent in itself. A failing program fails the backup. Receipt: server_version, server_version_num,

@@ -155,6 +155,9 @@ TEST_CASE("read locally, a cluster comes out as the server itself would send it"
   CHECK(local->receipt.at("timeline") == "1");
   CHECK(std::stoull(local->receipt.at("pages_checked")) > 2000);
   CHECK(local->entries.back().path == "backup_manifest");
+  const std::string checksum = local->receipt.at("manifest_checksum");
+  CHECK(checksum.size() == 64);
+  CHECK(read_file(folder / "local" / "backup_manifest").find(checksum) != std::string::npos);
   verify(folder / "local");
   check_boots(server, folder / "local", {"SELECT count(*) = 2000 FROM big", "SELECT count(*) = 0 FROM volatile_rows"});
 }

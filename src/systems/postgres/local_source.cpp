@@ -76,6 +76,7 @@ class LocalSource final : public Source {
   WalRange range_;
   std::map<std::string, std::string> label_;
   struct stat root_status_ {};
+  std::shared_ptr<ManifestWriter> manifest_;
   SourceReceipt receipt_;
   std::vector<Problem> problems_;
 };
@@ -250,9 +251,10 @@ void LocalSource::add_text(std::string path, std::string text) {
 }
 
 std::unique_ptr<Stream> LocalSource::manifest() {
-  auto writer = std::make_shared<ManifestWriter>(session().connection().server_version(), session().facts().system_id,
-                                                 tally_.take_lines(), range_);
-  return make_text_stream(like_root("backup_manifest", EntryType::regular), {}, [writer] { return writer->next(); });
+  manifest_ = std::make_shared<ManifestWriter>(session().connection().server_version(), session().facts().system_id,
+                                               tally_.take_lines(), range_);
+  return make_text_stream(like_root("backup_manifest", EntryType::regular), {},
+                          [writer = manifest_] { return writer->next(); });
 }
 
 Result<SourceReceipt> LocalSource::finish(const Context& ctx) {
@@ -283,6 +285,7 @@ void LocalSource::fill_receipt() {
   receipt_["backup_from"] = label_["BACKUP FROM"];
   receipt_["start_time"] = label_["START TIME"];
   receipt_["label"] = label_["LABEL"];
+  receipt_["manifest_checksum"] = manifest_->checksum();
   receipt_["page_changes"] = page_promise();
   receipt_["pages_checked"] = std::to_string(tally_.pages_checked());
   receipt_["pages_torn"] = std::to_string(tally_.pages_torn());

@@ -55,7 +55,8 @@ std::string ManifestWriter::end() {
                      ", \"Start-LSN\": \"" + format_lsn(range_.start) + "\", \"End-LSN\": \"" + format_lsn(range_.end) +
                      "\" }\n],\n";
   hash_.update(as_bytes(text));
-  text += "\"Manifest-Checksum\": \"" + to_hex(hash_.finish()) + "\"}\n";
+  checksum_ = to_hex(hash_.finish());
+  text += "\"Manifest-Checksum\": \"" + checksum_ + "\"}\n";
   return text;
 }
 

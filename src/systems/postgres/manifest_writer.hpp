@@ -30,6 +30,8 @@ class ManifestWriter {
         range_(range) {}
   /// The next piece; empty at the end.
   std::string next();
+  /// The SHA-256 in its last line; "" before the end.
+  const std::string& checksum() const { return checksum_; }
 
  private:
   std::string begin() const;
@@ -42,6 +44,7 @@ class ManifestWriter {
   std::size_t next_ = 0;
   enum class Stage : std::uint8_t { begin, files, ended } stage_ = Stage::begin;
   Sha256 hash_;
+  std::string checksum_;
 };
 
 }  // namespace drkit::systems::postgres
