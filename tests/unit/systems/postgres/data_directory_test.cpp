@@ -18,7 +18,8 @@ namespace {
 
 std::string number_of(std::string_view name) {
   bool is_init = false;
-  return std::string(relation_number(name, is_init)) + (is_init ? " init" : "");
+  const std::string number(relation_number(name, is_init));
+  return number + (is_init ? " init" : "");
 }
 
 void write(const fs::path& path) {
