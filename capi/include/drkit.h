@@ -34,6 +34,7 @@
 
 #include <drkit_base.h>
 #include <drkit_operations.h>
+#include <drkit_probe.h>
 #include <drkit_repository.h>
 #include <drkit_spi.h>
 

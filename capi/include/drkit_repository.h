@@ -21,11 +21,22 @@ typedef struct drk_storage_options {
   uint64_t download_bytes_per_second; /**< 0: unlimited */
   uint32_t attempts;                  /**< of retryable failures; 1: no retry */
   uint32_t reserved;
+  /* Credentials and trust of storages that take some; NULL: none. */
+  const char* user;                    /**< name, or access key id */
+  const drk_secret* password;          /**< password, secret access key, bearer token, or passphrase of key_file */
+  const char* key_file;                /**< sftp: private key */
+  const char* agent_socket;            /**< sftp: socket of an ssh-agent */
+  const char* ca_file;                 /**< https: PEM file of authorities to trust instead of the system's */
+  const char* client_certificate_file; /**< https: PEM file */
+  const char* client_key_file;         /**< https: PEM file */
+  const char* proxy;
 } drk_storage_options;
 #define DRK_STORAGE_OPTIONS_INIT \
-  { sizeof(drk_storage_options), 0, 0, 0, 5, 0 }
+  { sizeof(drk_storage_options), 0, 0, 0, 5, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
-/** Opens `file:///dir`, a bare path, or `mem:`. Errors: DRK_INVALID_ARGUMENT, DRK_UNSUPPORTED (scheme), DRK_NOT_FOUND.
+/**
+ * Opens `file:///dir`, a bare path, `mem:`, or `sftp://user@host/dir`.
+ * Errors: DRK_INVALID_ARGUMENT, DRK_UNSUPPORTED (scheme), DRK_NOT_FOUND, DRK_UNAUTHENTICATED, DRK_UNAVAILABLE.
  */
 DRK_API drk_status drk_storage_open(const drk_context* ctx, const char* address, const drk_storage_options* options,
                                     drk_storage** out, drk_error** err);

@@ -16,6 +16,14 @@ drk_status drk_storage_open(const drk_context* ctx, const char* address, const d
     chosen.upload_bytes_per_second = given.upload_bytes_per_second;
     chosen.download_bytes_per_second = given.download_bytes_per_second;
     chosen.attempts = given.attempts;
+    chosen.user = text_or(given.user);
+    if (given.password != nullptr) chosen.password = given.password->secret.clone();
+    chosen.key_file = text_or(given.key_file);
+    chosen.agent_socket = text_or(given.agent_socket);
+    chosen.ca_file = text_or(given.ca_file);
+    chosen.client_certificate_file = text_or(given.client_certificate_file);
+    chosen.client_key_file = text_or(given.client_key_file);
+    chosen.proxy = text_or(given.proxy);
     DRKIT_ASSIGN(auto storage, drkit::open_storage(context, address, chosen));
     *out = new drk_storage{std::move(storage)};
     return {};

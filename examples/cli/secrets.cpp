@@ -25,6 +25,10 @@ constexpr std::size_t kMostBytes = 1U << 20U;
 struct Environment {
   std::optional<Secret> password;
   std::string password_file;
+  std::optional<Secret> storage_password;
+  std::string storage_user;
+  std::string storage_key_file;
+  std::string agent_socket;
 };
 
 Environment& environment() {
@@ -135,14 +139,53 @@ Result<std::optional<Secret>> password_given(const std::string& password_file) {
 
 }  // namespace
 
-void take_environment() {
-  if (const char* file = std::getenv("DRKIT_PASSWORD_FILE"); file != nullptr) environment().password_file = file;
-  if (char* password = std::getenv("DRKIT_PASSWORD"); password != nullptr) {
-    if (*password != '\0') environment().password = Secret::from_text(password);
-    ::explicit_bzero(password, std::strlen(password));
+namespace {
+
+std::string take_text(const char* name) {
+  const char* value = std::getenv(name);
+  std::string text = value == nullptr ? "" : value;
+  ::unsetenv(name);
+  return text;
+}
+
+std::optional<Secret> take_secret(const char* name) {
+  std::optional<Secret> secret;
+  if (char* value = std::getenv(name); value != nullptr) {
+    if (*value != '\0') secret = Secret::from_text(value);
+    ::explicit_bzero(value, std::strlen(value));
   }
-  ::unsetenv("DRKIT_PASSWORD");
-  ::unsetenv("DRKIT_PASSWORD_FILE");
+  ::unsetenv(name);
+  return secret;
+}
+
+}  // namespace
+
+void take_environment() {
+  Environment& values = environment();
+  values.password = take_secret("DRKIT_PASSWORD");
+  values.password_file = take_text("DRKIT_PASSWORD_FILE");
+  values.storage_password = take_secret("DRKIT_STORAGE_PASSWORD");
+  values.storage_user = take_text("DRKIT_STORAGE_USER");
+  values.storage_key_file = take_text("DRKIT_STORAGE_KEY_FILE");
+  // Stays where it is: commands started later may need their agent.
+  if (const char* agent = std::getenv("SSH_AUTH_SOCK"); agent != nullptr) values.agent_socket = agent;
+}
+
+Result<void> add_access(const AccessOptions& given, drkit::StorageOptions& options) {
+  const Environment& values = environment();
+  options.user = given.user.empty() ? values.storage_user : given.user;
+  options.key_file = given.key_file.empty() ? values.storage_key_file : given.key_file;
+  options.agent_socket = values.agent_socket;
+  options.ca_file = given.ca_file;
+  options.client_certificate_file = given.client_certificate_file;
+  options.client_key_file = given.client_key_file;
+  options.proxy = given.proxy;
+  if (!given.password_file.empty()) {
+    DRKIT_ASSIGN(options.password, read_secret_file(given.password_file, "storage password file"));
+  } else if (values.storage_password) {
+    options.password = values.storage_password->clone();
+  }
+  return {};
 }
 
 Result<Secret> read_secret_file(const std::string& path, const std::string& what) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include <drkit/context.hpp>
+#include <drkit/registry.hpp>
 #include <drkit/repository.hpp>
 #include <drkit/secret.hpp>
 
@@ -15,8 +16,19 @@ struct SecretOptions {
   std::string key_file;
 };
 
-/// Takes DRKIT_PASSWORD and DRKIT_PASSWORD_FILE out of the environment, so that no command started later (exec:, a
-/// server under test) inherits them. Called once, first.
+/// What opens a storage, as the command line gives it.
+struct AccessOptions {
+  std::string user;
+  std::string password_file;
+  std::string key_file;
+  std::string ca_file;
+  std::string client_certificate_file;
+  std::string client_key_file;
+  std::string proxy;
+};
+
+/// Takes DRKIT_PASSWORD, DRKIT_PASSWORD_FILE and DRKIT_STORAGE_... out of the environment, so that no command started
+/// later (exec:, a server under test) inherits them. Called once, first.
 void take_environment();
 
 /// The first of: --key-file, --password-file, DRKIT_PASSWORD_FILE, DRKIT_PASSWORD, a question on the terminal.
@@ -27,6 +39,10 @@ drkit::Result<drkit::Credential> find_credential(const drkit::Context& ctx, cons
 drkit::Result<std::optional<drkit::Secret>> find_new_password(const drkit::Context& ctx,
                                                               const std::string& password_file, bool environment_too,
                                                               bool ask);
+
+/// Fills in who opens a storage: the options first, then DRKIT_STORAGE_USER, DRKIT_STORAGE_PASSWORD and
+/// DRKIT_STORAGE_KEY_FILE, and the agent that SSH_AUTH_SOCK names.
+drkit::Result<void> add_access(const AccessOptions& given, drkit::StorageOptions& options);
 
 /// The first line of a file, at most 1 MiB, without its line ending; "-" reads standard input.
 drkit::Result<drkit::Secret> read_secret_file(const std::string& path, const std::string& what);

@@ -69,6 +69,7 @@ CLI::App* Session::add_verb(CLI::App& parent, const std::string& name, const std
       ->check(CLI::IsMember({"auto", "always", "never"}))
       ->group("Output");
   if (!opens) return verb;
+  add_storage_options(verb);
   verb->add_option("--password-file", options_.secrets.password_file,
                    "File with the password; else DRKIT_PASSWORD_FILE, DRKIT_PASSWORD, or asked for")
       ->group("Repository");
@@ -86,6 +87,22 @@ CLI::App* Session::add_verb(CLI::App& parent, const std::string& name, const std
           "Local cache (default $XDG_CACHE_HOME/drkit or ~/.cache/drkit); '' for none")
       ->group("Repository");
   return verb;
+}
+
+void Session::add_storage_options(CLI::App* verb) {
+  AccessOptions& access = options_.access;
+  const auto add = [verb](const char* name, std::string& value, const char* what) {
+    verb->add_option(name, value, what)->group("Storage");
+  };
+  add("--storage-user", access.user, "Name or access key id at the storage; else DRKIT_STORAGE_USER");
+  add("--storage-password-file", access.password_file,
+      "File with the storage's password, or the key's passphrase; else DRKIT_STORAGE_PASSWORD");
+  add("--storage-key-file", access.key_file,
+      "Private key for sftp; else DRKIT_STORAGE_KEY_FILE, or the agent of SSH_AUTH_SOCK");
+  add("--ca-file", access.ca_file, "Authorities to trust instead of the system's, for https");
+  add("--client-cert", access.client_certificate_file, "Certificate to show to the storage, for https");
+  add("--client-cert-key", access.client_key_file, "Its private key");
+  add("--proxy", access.proxy, "Proxy to the storage, http://host:port or socks5h://host:port");
 }
 
 void Session::on(CLI::App* verb, Action action) {
@@ -121,7 +138,13 @@ int Session::finish(int code) {
 }
 
 Result<drkit::StoragePtr> Session::storage(const std::string& address, const drkit::StorageOptions& options) {
-  return drkit::open_storage(context_, address, options);
+  drkit::StorageOptions full;
+  full.create = options.create;
+  full.upload_bytes_per_second = options.upload_bytes_per_second;
+  full.download_bytes_per_second = options.download_bytes_per_second;
+  full.attempts = options.attempts;
+  DRKIT_TRY(add_access(options_.access, full));
+  return drkit::open_storage(context_, address, full);
 }
 
 Result<drkit::OpenOptions> Session::open_options() {

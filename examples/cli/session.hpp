@@ -40,6 +40,7 @@ struct CommonOptions {
   std::string cache_dir;
   bool cache_dir_given = false;
   SecretOptions secrets;
+  AccessOptions access;
 };
 
 class Session {
@@ -52,6 +53,8 @@ class Session {
   /// Makes a sub-command with the common options and, for those that open a repository, the ones for secrets.
   CLI::App* add_verb(CLI::App& parent, const std::string& name, const std::string& what, const std::string& example,
                      bool opens = true);
+  /// The options for credentials of storages; verbs that open a repository have them.
+  void add_storage_options(CLI::App* verb);
   void on(CLI::App* verb, Action action);
   /// Runs the chosen verb, shows its error, and makes sure that the output reached its end.
   int run();
@@ -121,6 +124,7 @@ void add_restore(CLI::App& app, Session& session);
 void add_diff(CLI::App& app, Session& session);
 void add_check(CLI::App& app, Session& session);
 void add_forget(CLI::App& app, Session& session);
+void add_storage(CLI::App& app, Session& session);
 void add_version(CLI::App& app, Session& session);
 
 }  // namespace cli

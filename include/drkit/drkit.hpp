@@ -3,6 +3,7 @@
 
 #include <drkit/backup.hpp>
 #include <drkit/check.hpp>
+#include <drkit/probe.hpp>
 #include <drkit/registry.hpp>
 #include <drkit/report.hpp>
 #include <drkit/repository.hpp>

@@ -24,12 +24,16 @@ struct StorageOptions {
   std::string user = {};                     ///< name, or access key id
   Secret password = {};                      ///< password, secret access key, bearer token, or passphrase of key_file
   std::string key_file = {};                 ///< sftp: private key
+  std::string agent_socket = {};             ///< sftp: socket of an ssh-agent; "": none
   std::string ca_file = {};                  ///< https: PEM file of authorities to trust instead of the system's
   std::string client_certificate_file = {};  ///< https: PEM file
   std::string client_key_file = {};          ///< https: PEM file
   std::string proxy = {};                    ///< "": none
 };
-/// Opens `file:///dir`, a bare path, or `mem:`. Errors: invalid_argument, unsupported (scheme), not_found.
+/// Opens `file:///dir`, a bare path, `mem:`, `webdav+https://host/folder`, `nextcloud+https://host/folder` or
+/// `s3://bucket/prefix`. For S3 this is where the standard variables and files of AWS are read: what neither the
+/// address nor the options say comes from there.
+/// Errors: invalid_argument, unsupported (scheme), not_found, and the storage's own.
 DRKIT_API Result<StoragePtr> open_storage(const Context& ctx, std::string_view address,
                                           const StorageOptions& options = {});
 

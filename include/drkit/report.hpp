@@ -4,6 +4,7 @@
 #include <string>
 
 #include <drkit/check.hpp>
+#include <drkit/probe.hpp>
 #include <drkit/restore.hpp>
 #include <drkit/snapshot.hpp>
 
@@ -14,6 +15,7 @@ DRKIT_API std::string to_json(const Snapshot& snapshot);
 DRKIT_API std::string to_json(const Report& report);
 DRKIT_API std::string to_json(const RestoreResult& result);
 DRKIT_API std::string to_json(const Error& error);
+DRKIT_API std::string to_json(const ProbeReport& report);
 
 /// A self-contained page: no script, no external file.
 DRKIT_API std::string to_html(const Report& report);

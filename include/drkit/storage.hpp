@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <drkit/secret.hpp>
 #include <drkit/spi/storage.hpp>
 
 namespace drkit {
@@ -29,6 +30,44 @@ struct LocalOptions {
 /// Errors: not_found, precondition_failed (not a directory), permission_denied.
 DRKIT_API Result<StoragePtr> make_local_storage(const std::string& path, LocalOptions options = {});
 
+enum class WebdavAuth : std::uint8_t {
+  automatic,  ///< https: basic, or digest where the server wants it; http: what the server asks for, digest first
+  basic,
+  digest,
+  bearer,  ///< password is the token
+};
+
+struct WebdavOptions {
+  std::string user;  ///< "": the one in the address
+  Secret password;   ///< empty: nothing is sent
+  WebdavAuth auth = WebdavAuth::automatic;
+  std::string ca_file;                  ///< PEM file of authorities to trust instead of the system's
+  std::string client_certificate_file;  ///< PEM file
+  std::string client_key_file;          ///< PEM file; "": in client_certificate_file
+  Secret client_key_password;
+  std::string proxy;    ///< "": none
+  bool create = false;  ///< make the folder and its parents when they are missing
+  /// Nextcloud: objects larger than part_bytes are sent in parts (its "chunked upload v2"), so that neither its PHP
+  /// limits nor a proxy's stand in the way. An address without /remote.php/ is below the user's files.
+  bool nextcloud = false;
+  std::uint64_t part_bytes = 20 << 20;  ///< at least 5 MiB
+  std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds stall_timeout{60'000};  ///< the server neither takes nor sends a byte for so long
+  unsigned max_connections = 16;
+};
+
+/// Objects as files of a WebDAV server, one file a key, below `https://host/folder` (or http). Made for mod_dav, nginx
+/// with its DAV extension, rclone and Nextcloud; needs PUT, GET, PROPFIND, MKCOL, MOVE and DELETE, nothing else.
+/// A put is uploaded below the folder `tmp~`, a name that no key can have, looked at, and then moved into place;
+/// uploads of writers that died more than a day ago are removed at the first put. if_absent is as atomic as the
+/// server's MOVE without overwriting, which is not to be relied on between writers that race
+/// (StorageInfo::conditional_create is false); replacing an object is as atomic as MOVE with overwriting. A key can not
+/// be the parent part of another key. Errors: as Storage, and not_found (no such folder), unsupported (no WebDAV there,
+/// or a redirect), unauthenticated (password, certificate), no_space, rate_limited. An answer that asks to wait has
+/// "retry_after_ms" in the context.
+DRKIT_API Result<StoragePtr> make_webdav_storage(const Context& ctx, const std::string& url,
+                                                 WebdavOptions options = {});
+
 struct RetryOptions {
   unsigned max_attempts = 8;                   ///< calls made in all; 0 counts as 1
   std::chrono::milliseconds first_delay{250};  ///< upper bound of the first wait, doubled before each further one
@@ -36,11 +75,12 @@ struct RetryOptions {
   std::chrono::milliseconds deadline{300'000};  ///< of one call with all its waits; no attempt starts after it
 };
 
-/// Repeats calls whose error is retryable, after random waits that grow. The last error is answered as it came, with
-/// the number of attempts in its context ("attempts").
-/// A put with if_absent that says already_exists after a failed attempt is compared with the object there: equal bytes
-/// mean that the earlier attempt succeeded and only its answer was lost. Whoever must know that it was itself the one
-/// who created the object therefore puts bytes that nobody else puts.
+/// Repeats calls whose error is retryable, after random waits that grow; at least as long as the error asks by its
+/// context "retry_after_ms". A wait that would pass the deadline is not begun. The last error is answered as it came,
+/// with the number of attempts in its context ("attempts"). A put with if_absent that says already_exists after a
+/// failed attempt is compared with the object there: equal bytes mean that the earlier attempt succeeded and only its
+/// answer was lost. Whoever must know that it was itself the one who created the object therefore puts bytes that
+/// nobody else puts.
 DRKIT_API StoragePtr with_retry(StoragePtr inner, RetryOptions options = {});
 
 struct ThrottleOptions {
@@ -51,6 +91,62 @@ struct ThrottleOptions {
 /// Keeps the average rate of all threads together below the limits. Whole objects pass at once; the calls after them
 /// wait.
 DRKIT_API StoragePtr with_throttle(StoragePtr inner, ThrottleOptions options);
+
+/// Lets at most `calls` calls be under way at once; the others wait, and their cancelled contexts end the wait.
+DRKIT_API StoragePtr with_concurrency(StoragePtr inner, unsigned calls);
+
+/// Keeps what get answered in a local directory, and answers the same get from there. For objects that never change:
+/// an object that another process replaced or removed may still be answered as it was. What is kept is checksummed,
+/// and bytes that do not match, or that do not have the SHA-256 that a key of 64 hexadecimal digits promises, are
+/// fetched again. Only a cache: it may be deleted at any time, several processes may share it, and when it cannot be
+/// written the storage works without. The least recently used goes first when it grows past `max_bytes`.
+/// Errors: as for making the directory (mode 0700).
+DRKIT_API Result<StoragePtr> with_cache(StoragePtr inner, const std::string& directory, std::uint64_t max_bytes);
+
+struct MirrorOptions {
+  unsigned quorum = 0;  ///< copies that must take a put for it to succeed; 0: all
+};
+
+/// A copy that lacks an object, or has it damaged.
+struct MirrorGap {
+  std::string key;
+  std::size_t copy = 0;  ///< position in the list of storages
+  std::string reason;    ///< one line
+  bool damaged = false;  ///< the copy has other bytes
+};
+
+struct MirrorHealed {
+  std::uint64_t objects_copied = 0;
+  std::uint64_t bytes_copied = 0;
+  std::vector<MirrorGap> left;  ///< could not be healed
+};
+
+/// What a mirror knows about its copies. Thread-safety: every member may be called concurrently.
+class DRKIT_API MirrorControl {
+ public:
+  virtual ~MirrorControl() = default;
+  /// What is known to be missing since the mirror was made: an operation over the mirror is whole on every copy only
+  /// when this is empty after it. Callers report it; the log has a warning for each.
+  virtual std::vector<MirrorGap> pending() const = 0;
+  /// Copies what is pending to where it is missing.
+  virtual Result<MirrorHealed> heal(const Context& ctx) = 0;
+  /// Lists every copy and notes what is missing or has another size as pending. Errors: when a copy cannot be listed.
+  virtual Result<void> compare(const Context& ctx) = 0;
+};
+
+struct Mirror {
+  StoragePtr storage;
+  std::shared_ptr<MirrorControl> control;
+};
+
+/// One storage over several copies. put goes to all at once and succeeds when `quorum` of them took it; where fewer
+/// did, it fails and takes back what it had created. Reads ask one copy after the other and answer not_found only when
+/// so many copies say so that the object cannot have been put; list is the union and fails when so many copies fail
+/// that it could miss an object. A whole object whose key is its SHA-256 is compared with it, and the next copy asked
+/// when it is another. remove succeeds only when every copy did it. if_absent is decided by the first copy that
+/// answers, and is atomic when the quorum is more than half of the copies. Errors: invalid_argument (no storage, a null
+/// one, a quorum above their number).
+DRKIT_API Result<Mirror> mirror(std::vector<StoragePtr> copies, MirrorOptions options = {});
 
 /// Refuses put and remove with permission_denied, whatever the storage below would allow.
 DRKIT_API StoragePtr read_only(StoragePtr inner);

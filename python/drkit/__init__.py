@@ -6,7 +6,7 @@
 []
 """
 
-from . import testing
+from . import storage, testing
 from ._core import (
     BackupStats,
     Entry,

@@ -10,6 +10,7 @@ __version__: str
 error_classes: tuple[str, ...]
 
 _Secret = Union[str, bytes, bytearray, memoryview]
+_Access = tuple[str, Optional[_Secret], str, str, str, str, str, str]
 _Object = tuple[str, int, int]
 _Cost = Optional[tuple[int, int]]
 
@@ -364,8 +365,9 @@ class RepositoryHandle:
     def read(self, snapshot: Snapshot, path: str, /) -> BytesIterator: ...
 
 def open_storage(
-    address: str, create: bool, upload_limit: int, download_limit: int, attempts: int, /
+    address: str, create: bool, upload_limit: int, download_limit: int, attempts: int, access: _Access, /
 ) -> StorageHandle: ...
+def probe_storage(storage: StorageHandle, object_bytes: int, small_objects: int, /) -> str: ...
 def wrap_storage(storage: Any, /) -> StorageHandle: ...
 def run_storage_suite(
     make: Callable[[], Any], wrap: Callable[[Any], StorageHandle], /

@@ -48,11 +48,14 @@ class Repository:
         memory: Optional[int] = None,
         parallel: int = 0,
         password_cost: Optional[tuple[int, int]] = None,
+        storage_user: str = "",
+        storage_password: Optional[Password] = None,
+        storage_key_file: Optional[PathText] = None,
     ) -> Repository:
         """Makes a repository in an empty place and opens it: by the password, else by key_file, which is then also a
         recipient.
 
-        Shapes: recipients are public keys; password_cost is Argon2id's (operations, bytes of memory).
+        The storage_... options are as in open(). Shapes: recipients are public keys; password_cost is Argon2id's (operations, bytes of memory).
         Units: memory in bytes, at least 64 MiB; parallel in threads, 0 for one per processor.
         Errors: AlreadyExistsError, PreconditionFailedError (other objects are there).
         """
@@ -60,7 +63,9 @@ class Repository:
         public = [one.public_key if isinstance(one, KeyFile) else one for one in recipients]
         if key is not None and key.public_key not in public:
             public.append(key.public_key)
-        storage = handle_of(address, create=True)
+        storage = handle_of(
+            address, create=True, user=storage_user, password=storage_password, key_file=storage_key_file
+        )
         cache = None if cache_dir is None else os.fspath(cache_dir)
         secret = secret_of(password)
         return cls(
@@ -79,12 +84,18 @@ class Repository:
         cache_dir: Optional[PathText] = None,
         memory: Optional[int] = None,
         parallel: int = 0,
+        storage_user: str = "",
+        storage_password: Optional[Password] = None,
+        storage_key_file: Optional[PathText] = None,
     ) -> Repository:
-        """Opens by a password or a key file.
+        """Opens by a password or a key file. The storage_... options are the ones of open_storage without the prefix;
+        for its others open the storage first and give that as the address.
 
         Errors: NotFoundError, BadKeyError, VersionUnsupportedError, CorruptError (also: rolled back).
         """
-        storage = handle_of(address, create=False)
+        storage = handle_of(
+            address, create=False, user=storage_user, password=storage_password, key_file=storage_key_file
+        )
         cache = None if cache_dir is None else os.fspath(cache_dir)
         return cls(
             _core.RepositoryHandle.open(storage, secret_of(password), key_of(key_file), cache, memory, parallel)

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from typing import Optional, Union
 
 from . import _core
+from ._keys import Password, secret_of
 from ._spi import ObjectInfo, Storage, StorageInfo
+
+PathText = Union[str, "os.PathLike[str]"]
 
 
 class BuiltinStorage(Storage):
@@ -51,17 +54,44 @@ def open_storage(
     upload_limit: int = 0,
     download_limit: int = 0,
     attempts: int = 5,
+    user: str = "",
+    password: Optional[Password] = None,
+    key_file: Optional[PathText] = None,
+    agent_socket: Optional[PathText] = None,
+    ca_file: Optional[PathText] = None,
+    client_certificate_file: Optional[PathText] = None,
+    client_key_file: Optional[PathText] = None,
+    proxy: str = "",
 ) -> Storage:
-    """Opens `file:///dir`, a bare path, or `mem:`.
+    """Opens `file:///dir`, a bare path, `mem:`, or `sftp://user@host:port/dir`.
 
+    Shapes: password is the password, the secret access key, the bearer token or the passphrase of key_file, as text,
+    bytes or a callable that gives it; agent_socket is that of an ssh-agent; the files are PEM. Nothing is taken out of
+    the environment.
     Units: the limits are bytes per second, 0 for none; attempts counts tries of retryable failures.
-    Errors: InvalidArgumentError, UnsupportedError (scheme), NotFoundError.
+    Errors: InvalidArgumentError, UnsupportedError (scheme), NotFoundError, UnauthenticatedError, UnavailableError.
     """
-    return BuiltinStorage(_core.open_storage(os.fspath(address), create, upload_limit, download_limit, attempts))
+    files = [key_file, agent_socket, ca_file, client_certificate_file, client_key_file]
+    key, agent, authorities, certificate, certificate_key = ("" if one is None else os.fspath(one) for one in files)
+    access = (user, secret_of(password), key, agent, authorities, certificate, certificate_key, proxy)
+    return BuiltinStorage(
+        _core.open_storage(os.fspath(address), create, upload_limit, download_limit, attempts, access)
+    )
 
 
-def handle_of(storage: Union[str, os.PathLike[str], Storage], *, create: bool) -> _core.StorageHandle:
+def handle_of(
+    storage: Union[str, os.PathLike[str], Storage],
+    *,
+    create: bool,
+    user: str = "",
+    password: Optional[Password] = None,
+    key_file: Optional[PathText] = None,
+) -> _core.StorageHandle:
     """The library's handle for what users may give as a storage."""
-    if isinstance(storage, Storage):
-        return storage._handle if isinstance(storage, BuiltinStorage) else _core.wrap_storage(storage)
-    return _core.open_storage(os.fspath(storage), create, 0, 0, 5)
+    if not isinstance(storage, Storage):
+        opened = open_storage(storage, create=create, user=user, password=password, key_file=key_file)
+        assert isinstance(opened, BuiltinStorage)
+        return opened._handle
+    if user or password is not None or key_file is not None:
+        raise _core.InvalidArgumentError("storage credentials go with an address, not with an open storage")
+    return storage._handle if isinstance(storage, BuiltinStorage) else _core.wrap_storage(storage)

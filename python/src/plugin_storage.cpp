@@ -1,8 +1,11 @@
 #include <pybind11/stl.h>
 
 #include <cstring>
+#include <tuple>
 
+#include <drkit/probe.hpp>
 #include <drkit/registry.hpp>
+#include <drkit/report.hpp>
 #include <drkit/spi/conformance.hpp>
 
 #include "job.hpp"
@@ -142,11 +145,34 @@ py::list run_suite(const py::object& make, const py::object& wrap) {
   return list;
 }
 
+/// user, password or None, key file, agent's socket, authorities, client certificate, its key, proxy.
+using Access =
+    std::tuple<std::string, py::object, std::string, std::string, std::string, std::string, std::string, std::string>;
+
 StorageHandle open(const std::string& address, bool create, std::uint64_t upload, std::uint64_t download,
-                   unsigned attempts) {
+                   unsigned attempts, const Access& access) {
+  StorageOptions options;
+  options.create = create;
+  options.upload_bytes_per_second = upload;
+  options.download_bytes_per_second = download;
+  options.attempts = attempts;
+  const py::object& password = std::get<1>(access);
+  if (!password.is_none()) options.password = secret_from_python(password);
+  options.user = std::get<0>(access);
+  options.key_file = std::get<2>(access);
+  options.agent_socket = std::get<3>(access);
+  options.ca_file = std::get<4>(access);
+  options.client_certificate_file = std::get<5>(access);
+  options.client_key_file = std::get<6>(access);
+  options.proxy = std::get<7>(access);
   Job job;
-  const StorageOptions options{create, upload, download, attempts};
   return {job.run([&](const Context& ctx) { return open_storage(ctx, address, options); })};
+}
+
+std::string probe(const StorageHandle& handle, std::uint64_t object_bytes, unsigned small_objects) {
+  Job job;
+  const ProbeOptions options{object_bytes, small_objects};
+  return to_json(job.run([&](const Context& ctx) { return probe_storage(ctx, *handle.storage, options); }));
 }
 
 /// Every method of a storage as a call that answers signals.
@@ -212,6 +238,7 @@ void bind_storage(py::module_& module) {
   py::class_<StorageHandle> type(module, "StorageHandle", "Any storage, as the library holds it.");
   bind_methods(type);
   module.def("open_storage", &open);
+  module.def("probe_storage", &probe);
   module.def("wrap_storage", [](py::object object) { return StorageHandle{storage_of_python(std::move(object))}; });
   module.def("run_storage_suite", &run_suite);
 }

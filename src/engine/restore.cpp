@@ -37,7 +37,7 @@ class RestoreRun {
     repo::ManifestReader manifest = reader_.manifest();
     DRKIT_TRY(engine::visit_selected(ctx_, manifest, options_,
                                      [&](format::Record&& record) { return take(std::move(record)); }));
-    DRKIT_TRY(window_.run());
+    DRKIT_TRY(window_.drain());
     DRKIT_TRY(target_.finish(ctx_));
     window_.finish();
     result_.stats.bytes_fetched = reader_.chunks->bytes_fetched();

@@ -1,7 +1,8 @@
 #include "engine/restore_window.hpp"
 
 #include <algorithm>
-#include <thread>
+#include <numeric>
+#include <utility>
 
 #include "crypto/sha256.hpp"
 #include "engine/parallel.hpp"
@@ -9,17 +10,19 @@
 namespace drkit::engine {
 namespace {
 
-constexpr std::size_t kMaxFiles = 16'384;
-constexpr std::size_t kMaxPieces = 65'536;
-constexpr std::size_t kMaxLargeFiles = 256;  // may be open at the same time
+// Of one load; two exist at once.
+constexpr std::size_t kMaxFiles = 8'192;
+constexpr std::size_t kMaxPieces = 32'768;
+constexpr std::size_t kMaxLargeFiles = 128;  // twice as many may be open at the same time
 constexpr std::uint64_t kMaxFetchBytes = std::uint64_t{4} << 20;
 constexpr std::uint64_t kMaxFetchGap = std::uint64_t{128} << 10;  // cheaper to read over than to ask again
 
 }  // namespace
 
 Result<void> RestoreWindow::add(const format::Record& record) {
-  files_.push_back(std::make_unique<File>());
-  File& file = *files_.back();
+  filling_.files.push_back(std::make_shared<File>());
+  filling_.piece_counts.push_back(0);
+  File& file = *filling_.files.back();
   file.entry = record.entry;
   std::size_t pieces = 0;
   const auto add_piece = [&](std::uint64_t offset, const format::Extent& extent) -> Result<void> {
@@ -30,11 +33,11 @@ Result<void> RestoreWindow::add(const format::Record& record) {
         std::uint64_t{location->chunk_offset} + location->plain_bytes > location->frame_plain_bytes) {
       return Error(ErrorCode::corrupt, "manifest: an extent exceeds its chunk").with("path", record.entry.path);
     }
-    if (pieces_.size() >= kMaxPieces) DRKIT_TRY(run());
-    const auto number = static_cast<std::uint32_t>(files_.size() - 1);
-    pieces_.push_back({repo::FrameRef::of(*location), location->chunk_offset, location->plain_bytes,
-                       extent.chunk_offset, extent.length_bytes, extent.chunk, offset, number});
-    ++file.pieces;
+    if (filling_.pieces.size() >= kMaxPieces) DRKIT_TRY(run());
+    const auto number = static_cast<std::uint32_t>(filling_.files.size() - 1);
+    filling_.pieces.push_back({repo::FrameRef::of(*location), location->chunk_offset, location->plain_bytes,
+                               extent.chunk_offset, extent.length_bytes, extent.chunk, offset, number});
+    ++filling_.piece_counts.back();
     ++file.left;
     ++pieces;
     return {};
@@ -42,52 +45,68 @@ Result<void> RestoreWindow::add(const format::Record& record) {
   DRKIT_TRY(repo::visit_extents(ctx_, *chunks_, record, add_piece));
   file.adding = false;
   --file.left;
-  if (pieces > 1 || delta_) ++large_files_;
-  bytes_ += record.entry.size_bytes;
+  if (pieces > 1 || delta_) ++filling_.large_files;
+  filling_.bytes += record.entry.size_bytes;
   return {};
 }
 
 bool RestoreWindow::full() const {
-  return files_.size() >= kMaxFiles || pieces_.size() >= kMaxPieces || large_files_ >= kMaxLargeFiles ||
-         bytes_ >= impl_.budget.window_bytes;
+  return filling_.files.size() >= kMaxFiles || filling_.pieces.size() >= kMaxPieces ||
+         filling_.large_files >= kMaxLargeFiles || filling_.bytes >= impl_.budget.window_bytes / 2;
+}
+
+RestoreWindow::~RestoreWindow() {
+  abandoned_ = true;
+  if (writer_.joinable()) writer_.join();
 }
 
 Result<void> RestoreWindow::run() {
+  DRKIT_TRY(wait());
+  running_ = std::exchange(filling_, {});
+  // A file whose pieces are still being added belongs to the next load too.
+  if (!running_.files.empty() && running_.files.back()->adding) {
+    filling_.files.push_back(running_.files.back());
+    filling_.piece_counts.push_back(0);
+  }
+  writer_ = std::thread([this] { outcome_ = write_load(); });
+  return {};
+}
+
+Result<void> RestoreWindow::drain() {
+  DRKIT_TRY(run());
+  return wait();
+}
+
+Result<void> RestoreWindow::wait() {
+  if (writer_.joinable()) writer_.join();
+  return std::exchange(outcome_, {});
+}
+
+Result<void> RestoreWindow::write_load() {
   if (delta_) DRKIT_TRY(drop_equal_pieces());
-  std::sort(pieces_.begin(), pieces_.end(), [](const Piece& a, const Piece& b) {
+  std::vector<Piece>& pieces = running_.pieces;
+  std::sort(pieces.begin(), pieces.end(), [](const Piece& a, const Piece& b) {
     return std::tie(a.frame.pack, a.frame.offset, a.chunk_offset, a.file, a.file_offset) <
            std::tie(b.frame.pack, b.frame.offset, b.chunk_offset, b.file, b.file_offset);
   });
   const std::vector<Batch> batches = make_batches();
   DRKIT_TRY(run_in_parallel(ctx_, impl_.budget.threads, batches.size(),
                             [&](std::size_t i) { return run_batch(batches[i]); }));
-  for (const auto& file : files_) {
+  for (const auto& file : running_.files) {
     if (file->left == 0 && !file->closed) DRKIT_TRY(close_file(*file));
   }
-  start_afresh();
   return {};
-}
-
-// Everything is written but for a file whose pieces are still being added: it stays open.
-void RestoreWindow::start_afresh() {
-  std::unique_ptr<File> open = !files_.empty() && files_.back()->adding ? std::move(files_.back()) : nullptr;
-  files_.clear();
-  pieces_.clear();
-  large_files_ = 0;
-  bytes_ = 0;
-  if (!open) return;
-  open->pieces = 0;
-  files_.push_back(std::move(open));
 }
 
 // Pieces that the place already holds are neither fetched nor written.
 Result<void> RestoreWindow::drop_equal_pieces() {
-  std::vector<std::size_t> first(files_.size() + 1, 0);
-  for (std::size_t i = 0; i < files_.size(); ++i) first[i + 1] = first[i] + files_[i]->pieces;
-  DRKIT_TRY(run_in_parallel(ctx_, impl_.budget.threads, files_.size(), [&](std::size_t i) {
-    return compare_file(*files_[i], std::span(pieces_).subspan(first[i], files_[i]->pieces));
+  const std::vector<std::size_t>& counts = running_.piece_counts;
+  std::vector<std::size_t> first(counts.size() + 1, 0);
+  std::partial_sum(counts.begin(), counts.end(), first.begin() + 1);
+  DRKIT_TRY(run_in_parallel(ctx_, impl_.budget.threads, counts.size(), [&](std::size_t i) {
+    return compare_file(*running_.files[i], std::span(running_.pieces).subspan(first[i], counts[i]));
   }));
-  std::erase_if(pieces_, [](const Piece& piece) { return piece.length == 0; });
+  std::erase_if(running_.pieces, [](const Piece& piece) { return piece.length == 0; });
   return {};
 }
 
@@ -113,8 +132,8 @@ Result<void> RestoreWindow::compare_file(File& file, std::span<Piece> pieces) {
 
 std::vector<RestoreWindow::Batch> RestoreWindow::make_batches() const {
   std::vector<Batch> batches;
-  for (std::size_t i = 0; i < pieces_.size(); ++i) {
-    const repo::FrameRef& frame = pieces_[i].frame;
+  for (std::size_t i = 0; i < running_.pieces.size(); ++i) {
+    const repo::FrameRef& frame = running_.pieces[i].frame;
     const std::uint64_t end = std::uint64_t{frame.offset} + frame.sealed_bytes;
     Batch* last = batches.empty() ? nullptr : &batches.back();
     const bool joins = last != nullptr && last->pack == frame.pack && end - last->begin <= kMaxFetchBytes &&
@@ -130,20 +149,21 @@ std::vector<RestoreWindow::Batch> RestoreWindow::make_batches() const {
 }
 
 Result<void> RestoreWindow::run_batch(const Batch& batch) {
+  if (abandoned_) return Error(ErrorCode::cancelled, "the restore has failed elsewhere");
   const auto fetched = chunks_->fetch(ctx_, batch.pack, batch.begin, batch.end - batch.begin);
   if (!fetched) {
-    return write_elsewhere(std::span(pieces_).subspan(batch.first_piece, batch.end_piece - batch.first_piece),
+    return write_elsewhere(std::span(running_.pieces).subspan(batch.first_piece, batch.end_piece - batch.first_piece),
                            fetched.error());
   }
   thread_local base::Buffer plain;
   for (std::size_t i = batch.first_piece; i < batch.end_piece;) {
     DRKIT_TRY(ctx_.check_cancelled());
-    const repo::FrameRef& frame = pieces_[i].frame;
+    const repo::FrameRef& frame = running_.pieces[i].frame;
     std::size_t end = i + 1;
-    while (end < batch.end_piece && pieces_[end].frame == frame) ++end;
+    while (end < batch.end_piece && running_.pieces[end].frame == frame) ++end;
     const auto offset = static_cast<std::size_t>(frame.offset - batch.begin);
     const auto opened = chunks_->open_frame(frame, ByteView(*fetched).subspan(offset, frame.sealed_bytes), plain);
-    const auto pieces = std::span(pieces_).subspan(i, end - i);
+    const auto pieces = std::span(running_.pieces).subspan(i, end - i);
     DRKIT_TRY(opened ? write_frame(pieces, plain.view()) : write_elsewhere(pieces, opened.error()));
     i = end;
   }
@@ -154,7 +174,7 @@ Result<void> RestoreWindow::run_batch(const Batch& batch) {
 Result<void> RestoreWindow::write_elsewhere(std::span<const Piece> pieces, const Error& why) {
   for (const Piece& piece : pieces) {
     DRKIT_TRY(ctx_.check_cancelled());
-    File& file = *files_[piece.file];
+    File& file = *running_.files[piece.file];
     const auto chunk = chunks_->read_elsewhere(ctx_, piece.chunk, piece.frame, why);
     if (!chunk) return Error(chunk.error()).with("path", file.entry.path);
     if (piece.length > chunk->size() || piece.piece_offset > chunk->size() - piece.length) {
@@ -171,7 +191,7 @@ Result<void> RestoreWindow::write_elsewhere(std::span<const Piece> pieces, const
 Result<void> RestoreWindow::write_frame(std::span<const Piece> pieces, ByteView frame) {
   const format::ChunkId* verified = nullptr;
   for (const Piece& piece : pieces) {
-    File& file = *files_[piece.file];
+    File& file = *running_.files[piece.file];
     const ByteView chunk = frame.subspan(piece.chunk_offset, piece.chunk_bytes);
     if (verified == nullptr || *verified != piece.chunk) {
       auto match = chunks_->verify(piece.chunk, chunk, piece.frame.pack);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include <drkit/restore.hpp>
@@ -20,28 +21,32 @@ struct RestoreCounters {
   std::atomic<std::uint64_t> bytes_kept{0};
 };
 
-/// Files are collected until full(), then run() writes them; a file of very many pieces goes through several runs:
-/// pieces in the order of the packs, frames that lie side by side fetched together, each frame opened once.
-/// Thread-safety: one thread; run() uses others.
+/// Files are collected until full(), then run() begins to write them, while the next ones are collected: pieces in the
+/// order of the packs, frames that lie side by side fetched together, each frame opened once. A file of very many
+/// pieces goes through several runs. Thread-safety: one thread; run() uses others.
 class RestoreWindow {
  public:
   RestoreWindow(const Context& ctx, Repository::Impl& impl, std::shared_ptr<repo::ChunkReader> chunks,
                 RestoreTarget& target, bool delta)
       : ctx_(ctx), impl_(impl), chunks_(std::move(chunks)), target_(target), delta_(delta), meter_(ctx, "restore") {}
+  ~RestoreWindow();
+  RestoreWindow(const RestoreWindow&) = delete;
+  RestoreWindow& operator=(const RestoreWindow&) = delete;
 
   void set_total(std::uint64_t bytes, std::uint64_t items) { meter_.set_total(bytes, items); }
   Result<void> add(const format::Record& record);
   bool full() const;
-  /// Writes and closes every file added.
+  /// Begins to write every file added, once those of the run before are written. Errors: those of the run before.
   Result<void> run();
+  /// Writes and closes every file added.
+  Result<void> drain();
   const RestoreCounters& counters() const { return counters_; }
   void finish() { meter_.finish(0); }
 
  private:
   struct File {
     Entry entry;
-    std::size_t pieces = 0;            ///< in this window
-    bool adding = true;                ///< more may come
+    bool adding = true;                ///< more may come; the collecting thread's alone
     std::atomic<std::size_t> left{1};  ///< pieces to be written, and one more while adding
     bool closed = false;
     std::mutex opening;
@@ -66,6 +71,17 @@ class RestoreWindow {
     std::uint64_t end = 0;
   };
 
+  /// What one run writes.
+  struct Load {
+    std::vector<std::shared_ptr<File>> files;
+    std::vector<std::size_t> piece_counts;  ///< of each file, in this load
+    std::vector<Piece> pieces;
+    std::size_t large_files = 0;
+    std::uint64_t bytes = 0;
+  };
+
+  Result<void> wait();
+  Result<void> write_load();
   Result<void> drop_equal_pieces();
   Result<void> compare_file(File& file, std::span<Piece> pieces);
   std::vector<Batch> make_batches() const;
@@ -75,7 +91,6 @@ class RestoreWindow {
   Result<Sink*> sink_of(File& file);
   Result<void> piece_done(File& file);
   Result<void> close_file(File& file);
-  void start_afresh();
 
   const Context& ctx_;
   Repository::Impl& impl_;
@@ -85,10 +100,11 @@ class RestoreWindow {
   ProgressMeter meter_;
   std::mutex meter_mutex_;
   RestoreCounters counters_;
-  std::vector<std::unique_ptr<File>> files_;
-  std::vector<Piece> pieces_;
-  std::size_t large_files_ = 0;
-  std::uint64_t bytes_ = 0;
+  Load filling_;
+  Load running_;  ///< the writing threads' while there are some
+  std::atomic<bool> abandoned_{false};
+  Result<void> outcome_;  ///< of the last run
+  std::thread writer_;
 };
 
 }  // namespace drkit::engine

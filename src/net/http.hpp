@@ -34,7 +34,9 @@ struct HttpOptions {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-/// Credentials that libcurl applies itself; a bearer token is sent only to the host of the request's address.
+/// Credentials that the client applies; they are sent only to the host of the request's address.
+/// digest asks once more for each request; basic_or_digest sends the whole body twice unless it is empty, so that
+/// callers with bodies find out first (WWW-Authenticate) and then say which.
 struct HttpAuth {
   enum class Kind : std::uint8_t { none, basic, digest, basic_or_digest, bearer };
   Kind kind = Kind::none;
@@ -45,10 +47,11 @@ struct HttpAuth {
 struct HttpRequest {
   std::string method = "GET";
   std::string url;  ///< already percent-encoded; sent byte by byte as it stands
-  Headers headers;  ///< their values appear in no error and no log
+  Headers headers;  ///< their values appear in no error and no log; one with a control character is refused
   ByteView body;    ///< borrowed
   bool has_body = false;
   HttpAuth auth;
+  std::chrono::milliseconds stall_timeout{0};              ///< instead of the client's; 0: the client's
   std::size_t max_response_bytes = std::size_t{64} << 20;  ///< more is corrupt, refused while it arrives
 };
 
@@ -62,11 +65,12 @@ struct HttpResponse {
 };
 
 /// Sends requests over kept connections. Redirects are answered, never followed: the caller signs for one host alone.
-/// A body shorter than its Content-Length is an error, never a short answer.
+/// A body shorter than its Content-Length is an error, never a short answer. A request that may change something is
+/// sent once: when a kept connection turns out dead the caller is told, since the other side may have done its part.
 /// Errors, of the transport alone (every HTTP status is a success here): unavailable (no connection, reset, truncated
 /// answer; retryable), timeout (retryable), unauthenticated (the certificate does not verify, the server refuses ours;
-/// not retryable), invalid_argument (address), cancelled (within 0.2 s of the token), corrupt (answer above
-/// max_response_bytes). Their context has "host" and never a query, a header or a secret.
+/// not retryable), invalid_argument (address, header, file of a certificate), cancelled (within 0.2 s of the token),
+/// corrupt (answer above max_response_bytes). Their context has "host" and never a query, a header or a secret.
 /// Thread-safety: every member may be called concurrently.
 class HttpClient {
  public:
@@ -77,6 +81,9 @@ class HttpClient {
 
 /// Percent-encodes everything but unreserved characters (RFC 3986) and, when asked, '/'.
 std::string percent_encode(std::string_view text, bool keep_slashes = false);
+
+/// Nanoseconds since the Unix epoch of a date as HTTP writes it; nullopt: unreadable.
+std::optional<std::int64_t> http_date_ns(std::string_view text);
 
 /// The wait that a Retry-After header asks for (seconds, or an HTTP date against `now_ns`); nullopt: none or
 /// unreadable.

@@ -3,11 +3,19 @@
 
 #include "base/url.hpp"
 #include "registry/path_address.hpp"
+#include "registry/s3_address.hpp"
+#include "registry/webdav_address.hpp"
+#include "storage/sftp/sftp.hpp"
 
 namespace drkit {
 namespace {
 
-Result<StoragePtr> open_driver(std::string_view address, const StorageOptions& options) {
+Result<StoragePtr> open_sftp(const Context& ctx, std::string_view address, const StorageOptions& options) {
+  DRKIT_ASSIGN(storage::sftp::Settings settings, storage::sftp::parse(address, options));
+  return storage::sftp::open(ctx, std::move(settings));
+}
+
+Result<StoragePtr> open_driver(const Context& ctx, std::string_view address, const StorageOptions& options) {
   const std::string scheme = base::scheme_of(address);
   if (scheme.empty() || scheme == "file") {
     DRKIT_ASSIGN(const std::string path, registry::directory_of(address));
@@ -21,13 +29,16 @@ Result<StoragePtr> open_driver(std::string_view address, const StorageOptions& o
     }
     return make_memory_storage();
   }
+  if (registry::is_webdav(scheme)) return registry::open_webdav(ctx, address, options);
+  if (scheme == "sftp") return open_sftp(ctx, address, options);
+  if (scheme == "s3") return registry::open_s3(ctx, address, options);
   return Error(ErrorCode::unsupported, "this build has no storage with this scheme").with("scheme", scheme);
 }
 
 }  // namespace
 
-Result<StoragePtr> open_storage(const Context&, std::string_view address, const StorageOptions& options) {
-  DRKIT_ASSIGN(StoragePtr storage, open_driver(address, options));
+Result<StoragePtr> open_storage(const Context& ctx, std::string_view address, const StorageOptions& options) {
+  DRKIT_ASSIGN(StoragePtr storage, open_driver(ctx, address, options));
   if (options.upload_bytes_per_second > 0 || options.download_bytes_per_second > 0) {
     storage = with_throttle(std::move(storage), {options.upload_bytes_per_second, options.download_bytes_per_second});
   }

@@ -21,11 +21,11 @@ struct Budget {
     const auto memory = static_cast<std::size_t>(std::max<std::uint64_t>(memory_bytes, 64 * kMiB));
     const unsigned wanted = parallel != 0 ? parallel : std::max(1U, std::thread::hardware_concurrency());
     Budget budget;
-    // A third of the memory is for frames, 6 MiB each; three a thread keep all threads busy.
+    // A third of the memory is for frames, 6 MiB each, of which one is being filled; three a thread keep all busy.
     const std::size_t frames = memory / 3 / (6 * kMiB);
     budget.threads = std::clamp<unsigned>(wanted, 1, static_cast<unsigned>(std::max<std::size_t>(frames / 2, 1)));
     budget.frames_in_flight =
-        std::max<std::size_t>(budget.threads + 1, std::min<std::size_t>(3 * budget.threads, frames));
+        std::max<std::size_t>(budget.threads + 1, std::min<std::size_t>(3 * budget.threads, frames - 1));
     budget.readers = memory < 128 * kMiB ? 1 : std::min(budget.threads, 4U);
     budget.frame_bytes = kMiB;
     // What frames, window and compressor take is set aside first; the rest is for packs, with room for other things.

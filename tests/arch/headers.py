@@ -31,8 +31,10 @@ SIMD = frozenset("arm_acle.h arm_neon.h cpuid.h emmintrin.h immintrin.h nmmintri
 THIRD_PARTY = {
     "cli11": ("CLI/",),
     "curl": ("curl/",),
+    "expat": ("expat.h", "expat_external.h"),
     "fmt": ("fmt/",),
     "libpq": ("libpq-fe.h", "libpq/", "postgres_ext.h", "pg_config.h"),
+    "libssh": ("libssh/",),
     "nlohmann": ("nlohmann/",),
     "openssl": ("openssl/",),
     "pybind11": ("pybind11/", "Python.h"),

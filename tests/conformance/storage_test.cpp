@@ -62,6 +62,29 @@ TEST_CASE("the decorators keep a conforming storage conforming") {
                            {.upload_bytes_per_second = kFast, .download_bytes_per_second = kFast});
     });
   }
+  SUBCASE("a concurrency limit") {
+    check_suite([]() -> Result<StoragePtr> { return with_concurrency(make_memory_storage(), 2); });
+  }
+  SUBCASE("a cache") {
+    std::vector<std::unique_ptr<TempDir>> dirs;
+    check_suite([&] {
+      dirs.clear();
+      dirs.push_back(std::make_unique<TempDir>());
+      return with_cache(make_memory_storage(), dirs.back()->path(), std::uint64_t{256} << 20);
+    });
+  }
+  SUBCASE("a mirror, and one with a copy that always fails") {
+    for (const bool failing : {false, true}) {
+      check_suite([&]() -> Result<StoragePtr> {
+        FaultPlan plan;
+        if (failing) plan.faults.push_back({.kind = FaultKind::fail, .call = StorageCall::put, .times = 1'000'000});
+        auto made = mirror({with_faults(make_memory_storage(), plan), make_memory_storage(), make_memory_storage()},
+                           {.quorum = 2});
+        if (!made) return std::move(made).error();
+        return made->storage;
+      });
+    }
+  }
   SUBCASE("faults, none planned") {
     check_suite([]() -> Result<StoragePtr> { return with_faults(make_memory_storage(), {}); });
   }

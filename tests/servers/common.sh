@@ -29,3 +29,47 @@ run_as() {
 cache_dir() {
   echo "${DRKIT_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/drkit-tests}"
 }
+
+# start_daemon DIR NAME COMMAND...: detached from this terminal; DIR/NAME.pid and DIR/NAME.log are its own.
+start_daemon() {
+  local dir=$1 name=$2
+  shift 2
+  setsid "$@" >"$dir/$name.log" 2>&1 </dev/null &
+  echo $! >"$dir/$name.pid"
+}
+
+# A process that has ended and that nobody waited for is gone, too.
+is_running() {
+  [ -d "/proc/$1" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
+}
+
+# stop_daemon DIR NAME [SIGNAL]: asks, waits for ten seconds, then kills. One that does not run is fine.
+stop_daemon() {
+  local dir=$1 name=$2 signal=${3:-TERM} pid
+  [ -s "$dir/$name.pid" ] || return 0
+  pid=$(cat "$dir/$name.pid")
+  rm -f "$dir/$name.pid"
+  # A stopped process hears nothing but this.
+  kill -CONT "$pid" 2>/dev/null || return 0
+  kill -"$signal" "$pid" 2>/dev/null || return 0
+  for _ in $(seq 200); do
+    is_running "$pid" || return 0
+    sleep 0.05
+  done
+  kill -KILL "$pid" 2>/dev/null || true
+}
+
+# wait_until SECONDS COMMAND...: until the command succeeds.
+wait_until() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$end" ] || return 1
+    sleep 0.05
+  done
+}
+
+# accepts PORT: whether somebody listens there.
+accepts() {
+  (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}

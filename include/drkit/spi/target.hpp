@@ -40,7 +40,8 @@ struct RestoreSettings {
 
 /// Takes a tree back. Life: begin, then make/open in snapshot order (parents first), finish.
 /// Nothing outside the target is ever written: absolute paths, ".." and symlinks on the way are refused and named.
-/// Thread-safety: make from one thread at a time; open concurrently, once the parents were made; sinks as they say.
+/// Thread-safety: make from one thread at a time, also while files that came before are opened and written; open
+/// concurrently, once the parents were made; sinks as they say.
 class DRKIT_API RestoreTarget {
  public:
   virtual ~RestoreTarget() = default;

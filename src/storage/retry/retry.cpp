@@ -1,6 +1,7 @@
 // retry: repeats what may succeed when repeated. The only place that acts on Error::retryable.
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <string>
 #include <unordered_set>
@@ -91,7 +92,7 @@ class RetryStorage final : public Storage {
     for (unsigned attempt = 1;; ++attempt) {
       auto result = call(attempt);
       if (result.ok() || !result.error().retryable()) return result;
-      const nanoseconds delay = jitter_.below(bound(attempt));
+      const nanoseconds delay = std::max(jitter_.below(bound(attempt)), asked_wait(result.error()));
       if (attempt >= options_.max_attempts || ctx.clock->steady() + delay >= deadline) {
         return std::move(result).error().with("attempts", std::to_string(attempt));
       }
@@ -100,6 +101,20 @@ class RetryStorage final : public Storage {
         return std::move(slept).error().with("key", std::string(key)).caused_by(std::move(result).error());
       }
     }
+  }
+
+  // What the other side asked for: coming earlier would only be refused again.
+  static nanoseconds asked_wait(const Error& error) {
+    constexpr std::int64_t kMostMs = std::int64_t{24} * 3600 * 1000;
+    for (const auto& [name, value] : error.context()) {
+      if (name != "retry_after_ms") continue;
+      std::int64_t wait_ms = 0;
+      const auto [end, bad] = std::from_chars(value.data(), value.data() + value.size(), wait_ms);
+      if (bad == std::errc() && end == value.data() + value.size()) {
+        return std::chrono::milliseconds(std::clamp<std::int64_t>(wait_ms, 0, kMostMs));
+      }
+    }
+    return nanoseconds::zero();
   }
 
   nanoseconds bound(unsigned attempt) const {

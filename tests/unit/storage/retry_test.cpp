@@ -147,3 +147,43 @@ TEST_CASE("a repeated listing shows every object once") {
   CHECK(seen == "abc");
   CHECK(bench.counts->list == 3);
 }
+
+TEST_CASE("a wait that the other side asks for is kept, and not begun when it would pass the deadline") {
+  // Answers `wait_ms` as the wait that it wants, twice.
+  struct Slow final : Storage {
+    StoragePtr inner = make_memory_storage();
+    std::string wait_ms;
+    int refusals = 2;
+    StorageInfo info() const override { return inner->info(); }
+    Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override {
+      if (refusals-- <= 0) return inner->stat(ctx, key);
+      return Error(ErrorCode::rate_limited, "slow down", Retry::yes).with("retry_after_ms", wait_ms);
+    }
+    Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
+      return inner->get(ctx, key, range);
+    }
+    Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
+      return inner->put(ctx, key, bytes, options);
+    }
+    Result<void> remove(const Context& ctx, std::string_view key) override { return inner->remove(ctx, key); }
+    Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
+      return inner->list(ctx, prefix, visit);
+    }
+  };
+  const auto passed_with = [](const std::string& wait_ms, ErrorCode expected) {
+    FakeClock clock;
+    Context ctx;
+    ctx.clock = &clock;
+    const auto slow = std::make_shared<Slow>();
+    slow->wait_ms = wait_ms;
+    const auto answer =
+        with_retry(slow, {.first_delay = milliseconds(1), .deadline = milliseconds(60'000)})->stat(ctx, "absent");
+    CHECK(answer.error().code() == expected);
+    return clock.passed();
+  };
+  CHECK(passed_with("7000", ErrorCode::not_found) == milliseconds(14'000));
+  CHECK(passed_with("61000", ErrorCode::rate_limited) == milliseconds(0));
+  CHECK(passed_with("99999999999999", ErrorCode::rate_limited) == milliseconds(0));
+  CHECK(passed_with("soon", ErrorCode::not_found) <= milliseconds(3));
+  CHECK(passed_with("-5", ErrorCode::not_found) <= milliseconds(3));
+}

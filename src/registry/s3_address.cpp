@@ -1,0 +1,25 @@
+#include "registry/s3_address.hpp"
+
+#include <drkit/storage_s3.hpp>
+
+namespace drkit::registry {
+
+Result<StoragePtr> open_s3(const Context& ctx, std::string_view address, const StorageOptions& options) {
+  AwsPlaces places = aws_places_from_environment();
+  places.proxy = options.proxy;
+  places.ca_file = options.ca_file;
+  DRKIT_ASSIGN(S3Options s3, s3_options_from_address(address, places));
+  if (!options.user.empty()) {
+    S3Credentials given;
+    given.access_key_id = options.user;
+    given.secret_access_key = options.password.clone();
+    s3.credentials = fixed_s3_credentials(std::move(given));
+  }
+  s3.client_certificate_file = options.client_certificate_file;
+  s3.client_key_file = options.client_key_file;
+  s3.proxy = options.proxy;
+  DRKIT_ASSIGN(std::shared_ptr<S3Storage> storage, make_s3_storage(ctx, std::move(s3)));
+  return StoragePtr(std::move(storage));
+}
+
+}  // namespace drkit::registry

@@ -1,0 +1,206 @@
+// cache: what get answered, kept as files. A file is believed only when its checksum holds for exactly this question.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <mutex>
+#include <vector>
+
+#include <drkit/storage.hpp>
+
+#include "base/hex.hpp"
+#include "base/posix_file.hpp"
+#include "crypto/sha256.hpp"
+#include "storage/digest_key.hpp"
+#include "storage/key.hpp"
+
+namespace drkit {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kDigestBytes = 32;
+
+bool has_promised_digest(std::string_view key, ByteView bytes) {
+  const std::string_view promised = storage::digest_in(key);
+  return promised.empty() || base::to_hex(crypto::sha256(bytes)) == promised;
+}
+
+// Over the question and the answer, so that a file under a wrong name is as bad as a damaged one.
+crypto::Digest seal(const std::string& question, ByteView bytes) {
+  crypto::Sha256 hash;
+  hash.update(as_bytes("drkit cache 1\n" + question + "\n"));
+  hash.update(bytes);
+  return hash.finish();
+}
+
+class CachedStorage final : public Storage {
+ public:
+  CachedStorage(StoragePtr inner, std::string directory, std::uint64_t max_bytes)
+      : inner_(std::move(inner)), directory_(std::move(directory)), max_bytes_(max_bytes) {}
+
+  StorageInfo info() const override { return inner_->info(); }
+  Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override { return inner_->stat(ctx, key); }
+
+  Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
+    DRKIT_TRY(storage::begin_call(ctx, key));
+    const Place place = place_of(key, range);
+    if (auto kept = load(place)) return std::move(*kept);
+    const std::uint64_t before = changes_;
+    auto bytes = inner_->get(ctx, key, range);
+    const bool whole = range.offset == 0 && range.length == ByteRange{}.length;
+    if (bytes && (!whole || has_promised_digest(key, *bytes))) keep(ctx, place, *bytes, before);
+    return bytes;
+  }
+
+  Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
+    DRKIT_TRY(storage::begin_call(ctx, key));
+    // On both sides of the call: what is read during it may be the old object or the new one.
+    drop(key);
+    auto done = inner_->put(ctx, key, bytes, options);
+    drop(key);
+    return done;
+  }
+
+  Result<void> remove(const Context& ctx, std::string_view key) override {
+    DRKIT_TRY(storage::begin_call(ctx, key));
+    drop(key);
+    auto done = inner_->remove(ctx, key);
+    drop(key);
+    return done;
+  }
+
+  Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
+    return inner_->list(ctx, prefix, visit);
+  }
+
+ private:
+  struct Place {
+    fs::path folder;  // one for each key
+    fs::path file;    // one for each range of it
+    std::string question;
+  };
+
+  fs::path folder_of(std::string_view key) const {
+    std::string name(key);
+    std::replace(name.begin(), name.end(), '/', '+');  // which no key has
+    return fs::path(directory_) / "objects" / name;
+  }
+
+  Place place_of(std::string_view key, ByteRange range) const {
+    Place place{folder_of(key), {}, std::string(key)};
+    const std::string name = std::to_string(range.offset) + "-" + std::to_string(range.length);
+    place.file = place.folder / name;
+    place.question += "\n" + name;
+    return place;
+  }
+
+  std::optional<Bytes> load(const Place& place) const {
+    const auto file = base::open_file(place.file.string(), O_RDONLY | O_NOFOLLOW);
+    struct stat status {};
+    if (!file || ::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+    if (status.st_size < static_cast<off_t>(kDigestBytes)) return std::nullopt;
+    Bytes bytes(static_cast<std::size_t>(status.st_size) - kDigestBytes);
+    crypto::Digest digest;
+    const auto sealed = base::pread_full(file->get(), digest, 0, "");
+    const auto read = base::pread_full(file->get(), bytes, kDigestBytes, "");
+    if (!sealed || *sealed != kDigestBytes || !read || *read != bytes.size()) return std::nullopt;
+    if (seal(place.question, bytes) != digest) return std::nullopt;
+    static_cast<void>(::futimens(file->get(), nullptr));  // used just now
+    return bytes;
+  }
+
+  void keep(const Context& ctx, const Place& place, ByteView bytes, std::uint64_t before) {
+    if (bytes.size() > max_bytes_ / 4) return;
+    const std::lock_guard lock(mutex_);
+    // Something was replaced or removed meanwhile, perhaps this.
+    if (changes_ != before) return;
+    if (auto written = write(place, bytes); !written) {
+      ctx.write_log(LogLevel::warning, "the cache cannot be written: " + written.error().to_string());
+      return;
+    }
+    written_bytes_ += bytes.size() + kDigestBytes;
+    // Others write too: the files themselves are counted, every now and then.
+    if (!counted_ || written_bytes_ > max_bytes_ / 16) evict();
+  }
+
+  Result<void> write(const Place& place, ByteView bytes) {
+    DRKIT_TRY(base::make_directories(place.folder.string()));
+    // A name of its own for every writer; nothing is synced, a torn file fails its checksum.
+    const fs::path temp = fs::path(directory_) / (std::to_string(::getpid()) + "-" + std::to_string(++serial_) + "~");
+    DRKIT_ASSIGN(base::UniqueFd file, base::open_file(temp.string(), O_WRONLY | O_CREAT | O_TRUNC, 0600));
+    Result<void> done = base::write_full(file.get(), seal(place.question, bytes), temp.string());
+    if (done) done = base::write_full(file.get(), bytes, temp.string());
+    if (auto closed = file.close(temp.string()); done && !closed) done = std::move(closed);
+    if (done) done = base::rename_replace(AT_FDCWD, temp.string(), AT_FDCWD, place.file.string());
+    if (!done) static_cast<void>(base::unlink_at(AT_FDCWD, temp.string()));
+    return done;
+  }
+
+  void drop(std::string_view key) {
+    const std::lock_guard lock(mutex_);
+    ++changes_;
+    std::error_code ignored;
+    fs::remove_all(folder_of(key), ignored);
+  }
+
+  struct Kept {
+    fs::file_time_type used;
+    std::uint64_t size;
+    fs::path path;
+  };
+
+  // Entries may vanish while they are looked at: other processes do the same.
+  std::vector<Kept> everything(std::uint64_t& total) const {
+    std::vector<Kept> kept;
+    std::error_code error;
+    for (auto it = fs::recursive_directory_iterator(directory_, error); !error && it != fs::end(it);
+         it.increment(error)) {
+      std::error_code gone;
+      if (!it->is_regular_file(gone)) continue;
+      const std::uint64_t size = it->file_size(gone);
+      const auto used = gone ? fs::file_time_type() : it->last_write_time(gone);
+      if (gone) continue;
+      kept.push_back({used, size, it->path()});
+      total += size;
+    }
+    return kept;
+  }
+
+  void evict() {
+    counted_ = true;
+    written_bytes_ = 0;
+    std::uint64_t total = 0;
+    std::vector<Kept> kept = everything(total);
+    if (total <= max_bytes_ - max_bytes_ / 16) return;
+    std::sort(kept.begin(), kept.end(), [](const Kept& a, const Kept& b) { return a.used < b.used; });
+    for (const Kept& one : kept) {
+      if (total <= max_bytes_ - max_bytes_ / 8) break;
+      std::error_code ignored;
+      if (!fs::remove(one.path, ignored)) continue;
+      total -= one.size;
+      fs::remove(one.path.parent_path(), ignored);  // when it was the last of its key
+    }
+  }
+
+  StoragePtr inner_;
+  const std::string directory_;
+  const std::uint64_t max_bytes_;
+  std::mutex mutex_;
+  std::atomic<std::uint64_t> changes_{0};
+  std::uint64_t written_bytes_ = 0;
+  std::uint64_t serial_ = 0;
+  bool counted_ = false;
+};
+
+}  // namespace
+
+Result<StoragePtr> with_cache(StoragePtr inner, const std::string& directory, std::uint64_t max_bytes) {
+  if (directory.empty()) return Error(ErrorCode::invalid_argument, "empty path");
+  DRKIT_TRY(base::make_directories(directory));
+  return StoragePtr(std::make_shared<CachedStorage>(std::move(inner), directory, max_bytes));
+}
+
+}  // namespace drkit
