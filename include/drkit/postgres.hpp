@@ -18,13 +18,14 @@
 namespace drkit {
 
 enum class PostgresMode : std::uint8_t {
-  automatic,  ///< what this build can do; today stream
+  automatic,  ///< local where it is possible, else stream
   stream,     ///< BASE_BACKUP over the replication protocol
-  local,      ///< reading the data directory
+  local,      ///< reading the data directory on this machine, several files at a time
 };
 
 enum class PostgresWhat : std::uint8_t {
   cluster,  ///< the whole data directory with its tablespaces
+  dump,     ///< each database by pg_dump, what belongs to none by pg_dumpall
 };
 
 struct PostgresOptions {
@@ -32,21 +33,43 @@ struct PostgresOptions {
   PostgresWhat what = PostgresWhat::cluster;
   std::string label = "drkit";     ///< shown in backup_label and pg_stat_progress_basebackup
   bool fast_checkpoint = true;     ///< false: the server spreads the checkpoint, which takes minutes
-  std::uint32_t max_rate_kib = 0;  ///< KiB/s that the server sends at most; 0 or 32..1048576
-  bool verify_checksums = true;    ///< the server checks page checksums; a bad page makes the backup FAILED
-  bool wal = true;                 ///< the WAL that the backup needs is part of it, so that it restores alone
+  std::uint32_t max_rate_kib = 0;  ///< KiB/s that are read from the cluster at most; 0 or 32..1048576
+  /// Page checksums are checked on the way. A bad page makes a stream FAILED, as the server does; read locally it makes
+  /// the snapshot PARTIAL, with the file and the blocks named and the page kept as it is.
+  bool verify_checksums = true;
+  bool wal = true;  ///< the WAL that the backup needs is part of it, so that it restores alone
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);
+  /// mode local: the data directory as this process sees it, when that is another path than the server's; "": the same.
+  std::string data_directory;
+  /// what dump: these databases; none: the one of the connection string, or all that take connections when it names
+  /// none.
+  std::vector<std::string> databases;
+  std::string bin_dir;  ///< what dump: folder of pg_dump and pg_dumpall; "": looked for in the usual places
 };
 
-/// A source that streams a running cluster, server versions 15 to 18. conninfo is a libpq connection string or URI;
-/// what it leaves open libpq takes from its own variables and files. The role needs REPLICATION.
+/// A source that backs up a running cluster, server versions 15 to 18. conninfo is a libpq connection string or URI;
+/// what it leaves open libpq takes from its own variables and files.
+///
+/// Mode stream: the role needs REPLICATION. Mode local: this process may read the data directory (so it runs as its
+/// owner, its group or root), and the role may execute pg_backup_start(text, boolean) and pg_backup_stop(boolean), is a
+/// member of pg_read_all_settings, and has REPLICATION for a temporary slot that holds the WAL back (without it a
+/// backup fails when the server has removed WAL that it needs). Whether the directory is that server's is proven by
+/// system identifier, process file and newest checkpoint. Mode automatic: local when all this is so, else stream.
 ///
 /// Entries: the data directory as the server sends it, the content of tablespaces below pg_tblspc/OID (whose own entry
 /// is the symlink), then "" (the root) and, last, backup_manifest, whose size is known only after it was read. Receipt:
 /// start_lsn, end_lsn, timeline, end_timeline, system_id, server_version, server_version_num, major_version,
-/// wal_segment_bytes, backup_from, checkpoint_lsn, start_time, label, tablespaces ("OID=location" lines).
-/// Errors: invalid_argument, unsupported (mode=local, server older than 15), version_unsupported (newer than 18) and,
-///   from the calls of the source, unauthenticated, permission_denied, unavailable, timeout, cancelled, corrupt, io.
+/// wal_segment_bytes, backup_from, checkpoint_lsn, start_time, label, tablespaces ("OID=location" lines), mode
+/// ("stream" or "local"); of mode local also manifest_checksum, page_changes, pages_checked,
+/// pages_torn.
+/// What dump: the streams globals.sql (roles, tablespaces, settings) and NAME.dump of every database, in pg_dump's
+/// custom format and uncompressed, so that equal data is stored once. '/' and '%' in names become %2F and %25. Each
+/// database is consistent in itself. A failing program fails the backup. Receipt: server_version, server_version_num,
+/// major_version, dump_major (of pg_dump), databases (one a line). Errors: unsupported when no pg_dump of the server's
+/// version or a newer one is found, before anything is dumped. Errors: invalid_argument, unsupported (server older than
+/// 15), version_unsupported (newer than 18) and, from the
+///   calls of the source, unauthenticated, permission_denied, unavailable, timeout, cancelled, corrupt, io,
+///   precondition_failed (mode local: another server's directory, WAL that the server removed, a promotion meanwhile).
 DRKIT_API Result<std::unique_ptr<Source>> make_postgres_source(std::string conninfo, PostgresOptions options = {});
 
 /// One statement of the user's, run after the restored cluster came up.
@@ -107,6 +130,21 @@ struct PostgresRestoreOptions {
   /// Folder in which every other tablespace gets a folder named by its oid; an absolute path.
   std::optional<std::string> all_tablespaces_under;
 };
+
+struct PostgresDumpRestoreOptions {
+  std::string bin_dir;                   ///< folder of pg_restore and psql; "": looked for in the usual places
+  std::string scratch_dir = "/var/tmp";  ///< takes the dumps, as large as they are, until they are restored
+  unsigned jobs = 2;                     ///< of pg_restore
+};
+
+/// A target for snapshots of dumps: databases are made on the server by pg_restore, several jobs at a time, after roles
+/// and tablespaces. Roles that exist stay as they are. A database that exists must be empty; nothing is overwritten.
+/// Errors: invalid_argument and, from begin and open, those of connecting; unsupported (no pg_restore as new as the
+///   pg_dump that made the dumps; a server older than the dumped one), precondition_failed (database with content), io
+///   (a program failed; its words are in the context).
+DRKIT_API Result<std::unique_ptr<RestoreTarget>> make_postgres_dump_target(std::string conninfo,
+                                                                           std::map<std::string, std::string> receipt,
+                                                                           PostgresDumpRestoreOptions options = {});
 
 /// Makes a target for a tree at an absolute path: the filesystem's factory.
 using MakeRestoreTarget = std::function<Result<std::unique_ptr<RestoreTarget>>(std::string root)>;

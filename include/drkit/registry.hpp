@@ -53,8 +53,8 @@ struct TargetOptions {
   std::map<std::string, std::string> tablespaces;
   std::string all_tablespaces_under;  ///< postgres: DIR/OID for those not in `tablespaces`
 };
-/// The target that fits the snapshot's system: a directory, or `exec:COMMAND` fed by a stream, or `-` (standard
-/// output).
+/// The target that fits the snapshot's system: a directory, or for dumps a server (`postgres:CONNINFO`), or
+/// `exec:COMMAND` fed by a stream, or `-` (standard output).
 DRKIT_API Result<std::unique_ptr<RestoreTarget>> open_target(const Context& ctx, std::string_view address,
                                                              const Snapshot& snapshot,
                                                              const TargetOptions& options = {});

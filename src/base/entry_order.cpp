@@ -14,4 +14,9 @@ bool entry_path_less(std::string_view a, std::string_view b) {
   return static_cast<unsigned char>(*x) < static_cast<unsigned char>(*y);
 }
 
+bool is_unchanged(const Entry& now, const Entry& earlier) {
+  return now.type == earlier.type && now.size_bytes == earlier.size_bytes && now.mtime_ns == earlier.mtime_ns &&
+         now.fingerprint != Fingerprint{} && now.fingerprint == earlier.fingerprint && !earlier.problem;
+}
+
 }  // namespace drkit

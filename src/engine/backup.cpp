@@ -63,15 +63,17 @@ class BackupRun {
     const SourceInfo info = source_.info();
     snapshot_.source_kind = info.kind;
     snapshot_.source_name = info.name;
-    if (info.ordered) {
+    if (info.ordered || info.concurrent_streams) {
       DRKIT_ASSIGN(parent_, engine::Parent::open(ctx_, impl_, options_.parent, snapshot_));
-    } else {
-      sorter_.emplace(impl_->spool_directory(), impl_->budget.spool_bytes);
+    }
+    if (!info.ordered) sorter_.emplace(impl_->spool_directory(), impl_->budget.spool_bytes);
+    if (auto earlier = parent_ ? parent_->for_source(ctx_) : std::nullopt) {
+      DRKIT_TRY(source_.compare_with(ctx_, *earlier));
     }
     meter_.set_total(source_.estimated_bytes());
     next_checkpoint_ = checkpoint_time();
     std::optional<engine::ReadAhead> ahead;
-    if (!info.ordered) ahead.emplace(ctx_, source_);
+    if (!info.ordered && !info.concurrent_streams) ahead.emplace(ctx_, source_);
     engine::ReadCrew crew(ctx_, ahead ? *ahead : source_, impl_->keys.chunker_key, *chunks_, *manifest_, parent_.get(),
                           meter_);
     partial_allowed_ = info.entry_errors_are_partial;
@@ -79,6 +81,7 @@ class BackupRun {
                        [this](engine::EntryResult&& result) { return deliver(std::move(result)); }));
     ahead.reset();
     DRKIT_ASSIGN(receipt_, source_.finish(ctx_));
+    for (Problem& problem : source_.problems()) list_problem(std::move(problem));
     return {};
   }
 
@@ -128,15 +131,19 @@ class BackupRun {
   Result<void> take_problem(format::Record record) {
     const Problem& problem = *record.entry.problem;
     if (!partial_allowed_) return Error(problem.code, problem.message).with("path", problem.path);
-    ctx_.write_log(LogLevel::warning, problem.path + ": " + problem.message);
-    ++snapshot_.stats.problems;
-    if (snapshot_.problems.size() < kListedProblems) snapshot_.problems.push_back(problem);
+    list_problem(problem);
     if (has_content(record.entry)) {
       unreadable_.insert(record.entry.path);
       record.entry.size_bytes = 0;
       record.entry.fingerprint = {};
     }
     return keep(record);
+  }
+
+  void list_problem(Problem problem) {
+    ctx_.write_log(LogLevel::warning, problem.path + ": " + problem.message);
+    ++snapshot_.stats.problems;
+    if (snapshot_.problems.size() < kListedProblems) snapshot_.problems.push_back(std::move(problem));
   }
 
   Result<void> keep(const format::Record& record) {

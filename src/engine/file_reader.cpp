@@ -8,7 +8,6 @@ namespace {
 constexpr std::size_t kFixedChunkBytes = std::size_t{1} << 20;
 constexpr std::size_t kSniffBytes = std::size_t{64} << 10;
 constexpr std::size_t kReadBytes = std::size_t{1} << 20;
-constexpr std::size_t kExtentsPerNode = 8192;
 
 }  // namespace
 
@@ -16,7 +15,7 @@ FileReader::FileReader(const Secret& chunker_key, repo::ChunkWriter& chunks, rep
     : content_chunker_(chunk::make_content_chunker(chunker_key)),
       fixed_chunker_(chunk::make_fixed_chunker(kFixedChunkBytes)),
       chunks_(chunks),
-      manifest_(manifest) {
+      extents_(manifest) {
   window_.reserve(content_chunker_->max_chunk_bytes() + kReadBytes);
 }
 
@@ -25,7 +24,7 @@ Result<FileResult> FileReader::read(const Context& ctx, Stream& stream, const Re
   result_ = {};
   window_.clear();
   consumed_ = 0;
-  gap_ = 0;
+  extents_.clear();
   hash_.reset();
   chunk::Chunker* chunker = nullptr;
   while (true) {
@@ -37,7 +36,7 @@ Result<FileResult> FileReader::read(const Context& ctx, Stream& stream, const Re
       chunker->reset();
     }
     if (chunker != nullptr) DRKIT_TRY(cut_chunks(*chunker, boundary));
-    if (got.hole_bytes > 0) DRKIT_TRY(take_hole(got.hole_bytes));
+    if (got.hole_bytes > 0) take_hole(got.hole_bytes);
     progress(got.data_bytes);
     if (got.at_end()) break;
   }
@@ -46,7 +45,7 @@ Result<FileResult> FileReader::read(const Context& ctx, Stream& stream, const Re
     return std::move(closed).error();
   }
   result_.sha256 = hash_.finish();
-  if (!result_.content.nodes.empty()) DRKIT_TRY(spill_extents());
+  DRKIT_ASSIGN(result_.content, extents_.finish());
   return std::move(result_);
 }
 
@@ -61,6 +60,7 @@ Result<ReadResult> FileReader::fill(const Context& ctx, Stream& stream, bool& so
     source_failed = true;
     return got;
   }
+  if (got->same_bytes > 0) return Error(ErrorCode::internal, "the source refers to a file that it was not given");
   window_.resize(window_.size() + got->data_bytes);
   result_.bytes_read += got->data_bytes;
   return got;
@@ -93,8 +93,7 @@ Result<void> FileReader::take_chunk(std::size_t size) {
     ++result_.chunks_new;
     result_.bytes_new += size;
   }
-  result_.content.extents.push_back({id, std::exchange(gap_, 0), 0, static_cast<std::uint32_t>(size)});
-  return result_.content.extents.size() >= kExtentsPerNode ? spill_extents() : Result<void>();
+  return extents_.add(id, 0, static_cast<std::uint32_t>(size));
 }
 
 // A chunk that is all there is in the window goes on without being copied.
@@ -111,23 +110,10 @@ Result<bool> FileReader::store_chunk(const crypto::ChunkId& id, std::size_t size
   return is_new;
 }
 
-Result<void> FileReader::take_hole(std::uint64_t size) {
+void FileReader::take_hole(std::uint64_t size) {
   hash_.update_zeros(size);
-  gap_ += size;
+  extents_.add_gap(size);
   result_.size_bytes += size;
-  return {};
-}
-
-// Long lists of extents become nodes, so that a file of any size takes bounded memory.
-Result<void> FileReader::spill_extents() {
-  std::vector<format::Extent> extents = std::exchange(result_.content.extents, {});
-  if (extents.empty()) return {};
-  format::ExtentNodeRef ref;
-  DRKIT_ASSIGN(ref.node, manifest_.store_extents(extents));
-  ref.extents = extents.size();
-  for (const format::Extent& extent : extents) ref.bytes += extent.gap_bytes + extent.length_bytes;
-  result_.content.nodes.push_back(ref);
-  return {};
 }
 
 }  // namespace drkit::engine

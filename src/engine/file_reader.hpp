@@ -9,6 +9,7 @@
 #include "base/buffer.hpp"
 #include "chunk/chunker.hpp"
 #include "crypto/sha256.hpp"
+#include "engine/extent_list.hpp"
 #include "format/manifest.hpp"
 #include "repo/manifest_writer.hpp"
 
@@ -43,17 +44,15 @@ class FileReader {
   Result<void> cut_chunks(chunk::Chunker& chunker, bool at_end);
   Result<void> take_chunk(std::size_t size);
   Result<bool> store_chunk(const crypto::ChunkId& id, std::size_t size);
-  Result<void> take_hole(std::uint64_t size);
-  Result<void> spill_extents();
+  void take_hole(std::uint64_t size);
 
   std::unique_ptr<chunk::Chunker> content_chunker_;
   std::unique_ptr<chunk::Chunker> fixed_chunker_;
   repo::ChunkWriter& chunks_;
-  repo::ManifestWriter& manifest_;
   base::Buffer window_;
   std::size_t consumed_ = 0;  ///< of the window
   crypto::ChunkedSha256 hash_;
-  std::uint64_t gap_ = 0;
+  ExtentList extents_;
   FileResult result_;
 };
 

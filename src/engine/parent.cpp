@@ -1,5 +1,7 @@
 #include "engine/parent.hpp"
 
+#include <cstring>
+
 #include <drkit/spi/source.hpp>
 
 #include "repo/checkpoints.hpp"
@@ -7,9 +9,14 @@
 namespace drkit::engine {
 namespace {
 
-bool same_file(const Entry& now, const Entry& before) {
-  return now.type == before.type && now.size_bytes == before.size_bytes && now.mtime_ns == before.mtime_ns &&
-         now.fingerprint != Fingerprint{} && now.fingerprint == before.fingerprint && !before.problem;
+/// A file whose content lies in more pieces than this is read and stored afresh, which bounds what a restore has to
+/// gather: a page-wise incremental adds at most two pieces for a changed run of pages.
+constexpr std::uint64_t kMaxPiecesPerMiB = 64;
+
+bool is_fragmented(const format::Record& record) {
+  std::uint64_t pieces = record.content.extents.size();
+  for (const format::ExtentNodeRef& ref : record.content.nodes) pieces += ref.extents;
+  return pieces > kMaxPiecesPerMiB * ((record.entry.size_bytes >> 20) + 1);
 }
 
 }  // namespace
@@ -36,23 +43,27 @@ Result<std::unique_ptr<Parent>> Parent::open(const Context& ctx, std::shared_ptr
   DRKIT_ASSIGN(std::shared_ptr<repo::ChunkReader> reader, repo::ChunkReader::open(ctx, std::move(impl)));
   std::unique_ptr<Parent> parent(new Parent(reader));
   if (checkpoint) parent->manifests_.push_back({repo::ManifestReader(reader, *checkpoint)});
-  if (has_parent) parent->manifests_.push_back({repo::ManifestReader(reader, *chosen->manifest)});
+  if (has_parent) {
+    parent->manifests_.push_back({repo::ManifestReader(reader, *chosen->manifest)});
+    parent->root_ = chosen->manifest;
+    parent->snapshot_ = chosen->value;
+  }
   return parent;
 }
 
-Result<std::optional<format::Record>> Parent::find_unchanged(const Context& ctx, const Entry& entry,
-                                                             const repo::ChunkWriter& chunks) {
+Result<std::optional<Parent::Found>> Parent::find(const Context& ctx, Stream& stream, const repo::ChunkWriter& chunks) {
   for (Manifest& manifest : manifests_) {
-    DRKIT_ASSIGN(std::optional<format::Record> record, find_in(ctx, manifest, entry, chunks));
-    if (record) return record;
+    DRKIT_ASSIGN(std::optional<Found> found, find_in(ctx, manifest, stream, chunks));
+    if (found) return found;
   }
-  return std::optional<format::Record>();
+  return std::optional<Found>();
 }
 
-Result<std::optional<format::Record>> Parent::find_in(const Context& ctx, Manifest& manifest, const Entry& entry,
-                                                      const repo::ChunkWriter& chunks) {
+Result<std::optional<Parent::Found>> Parent::find_in(const Context& ctx, Manifest& manifest, Stream& stream,
+                                                     const repo::ChunkWriter& chunks) {
   auto& [reader, current, ended] = manifest;
-  while (!ended && (!current || entry_path_less(current->entry.path, entry.path))) {
+  const std::string& path = stream.entry().path;
+  while (!ended && (!current || entry_path_less(current->entry.path, path))) {
     auto next = reader.next(ctx);
     if (!next && next.error().code() == ErrorCode::cancelled) return std::move(next).error();
     // A damaged parent is no reason to fail: the files are there to be read.
@@ -60,28 +71,64 @@ Result<std::optional<format::Record>> Parent::find_in(const Context& ctx, Manife
     if (!next || !*next) ended = true;
     current = next ? std::move(*next) : std::nullopt;
   }
-  if (!current || current->entry.path != entry.path || !same_file(entry, current->entry)) {
-    return std::optional<format::Record>();
+  if (!current || current->entry.path != path || current->entry.problem) return std::optional<Found>();
+  const Reuse reuse = stream.compare(current->entry);
+  if (reuse == Reuse::none) return std::optional<Found>();
+  Found found{std::move(*current), reuse == Reuse::whole, {}};
+  current.reset();
+  bool usable = found.whole || !is_fragmented(found.record);
+  if (usable) {
+    DRKIT_ASSIGN(usable, load(ctx, found, chunks));
   }
-  DRKIT_ASSIGN(const bool present, chunks_present(ctx, *current, chunks));
-  return present ? std::exchange(current, std::nullopt) : std::nullopt;
+  if (usable) return std::optional(std::move(found));
+  stream.forget_earlier();
+  return std::optional<Found>();
 }
 
 // What is gone from the index is read and stored again.
-Result<bool> Parent::chunks_present(const Context& ctx, const format::Record& record, const repo::ChunkWriter& chunks) {
+Result<bool> Parent::load(const Context& ctx, Found& found, const repo::ChunkWriter& chunks) {
   bool present = true;
+  const format::Record& record = found.record;
   for (const format::ExtentNodeRef& ref : record.content.nodes) {
     DRKIT_ASSIGN(const bool node_present, chunks.contains(format::PackType::meta, ref.node));
     if (!node_present) return false;
   }
-  const auto visited =
-      repo::visit_extents(ctx, *reader_, record, [&](std::uint64_t, const format::Extent& extent) -> Result<void> {
-        if (!present) return {};
-        DRKIT_ASSIGN(present, chunks.contains(format::PackType::data, extent.chunk));
-        return {};
-      });
+  found.file.size_bytes = record.entry.size_bytes;
+  const auto visit = [&](std::uint64_t offset, const format::Extent& extent) -> Result<void> {
+    if (!present) return {};
+    if (!found.whole) found.file.extents.push_back({offset, extent});
+    DRKIT_ASSIGN(present, chunks.contains(format::PackType::data, extent.chunk));
+    return {};
+  };
+  const auto visited = repo::visit_extents(ctx, *reader_, record, visit);
   if (!visited && visited.error().code() != ErrorCode::corrupt) return visited.error();
   return visited.ok() && present;
+}
+
+std::optional<EarlierSnapshot> Parent::for_source(const Context& ctx) {
+  if (!root_) return std::nullopt;
+  return EarlierSnapshot{
+      snapshot_.receipt, snapshot_.problems,
+      [this, &ctx](const std::string& path, std::uint64_t max_bytes) { return read_file(ctx, path, max_bytes); }};
+}
+
+Result<std::optional<Bytes>> Parent::read_file(const Context& ctx, const std::string& path, std::uint64_t max_bytes) {
+  repo::ManifestReader manifest(reader_, *root_);
+  DRKIT_TRY(manifest.seek(ctx, path));
+  DRKIT_ASSIGN(const std::optional<format::Record> record, manifest.next(ctx));
+  const bool there = record && record->entry.path == path && !record->entry.problem;
+  if (!there || record->entry.size_bytes > max_bytes) return std::optional<Bytes>();
+  Bytes bytes(record->entry.size_bytes);
+  DRKIT_TRY(repo::visit_extents(
+      ctx, *reader_, *record, [&](std::uint64_t offset, const format::Extent& extent) -> Result<void> {
+        DRKIT_ASSIGN(const Bytes chunk, reader_->read(ctx, format::PackType::data, extent.chunk));
+        if (extent.length_bytes > chunk.size() || extent.chunk_offset > chunk.size() - extent.length_bytes) {
+          return Error(ErrorCode::corrupt, "manifest: an extent exceeds its chunk").with("path", path);
+        }
+        std::memcpy(bytes.data() + offset, chunk.data() + extent.chunk_offset, extent.length_bytes);
+        return {};
+      }));
+  return std::optional<Bytes>(std::move(bytes));
 }
 
 }  // namespace drkit::engine

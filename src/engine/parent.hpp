@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "engine/file_patcher.hpp"
 #include "repo/chunk_writer.hpp"
 #include "repo/manifest_reader.hpp"
 #include "repo/snapshots.hpp"
@@ -19,10 +20,17 @@ class Parent {
   static Result<std::unique_ptr<Parent>> open(const Context& ctx, std::shared_ptr<Repository::Impl> impl,
                                               const std::string& choice, const Snapshot& current);
 
-  /// The stored record of the same path, when nothing says that the file changed and its chunks are all there.
-  /// REQUIRES: entries come in path order.
-  Result<std::optional<format::Record>> find_unchanged(const Context& ctx, const Entry& entry,
-                                                       const repo::ChunkWriter& chunks);
+  /// What the stored file of the same path is good for, as the stream says; nothing when that is nothing, or when not
+  /// all of its chunks are there. REQUIRES: entries come in path order, else those out of order find nothing.
+  struct Found {
+    format::Record record;
+    bool whole = false;
+    EarlierFile file;  ///< unless whole
+  };
+  Result<std::optional<Found>> find(const Context& ctx, Stream& stream, const repo::ChunkWriter& chunks);
+
+  /// What the source may know of the parent; null when there is a checkpoint alone. Valid as long as the parent.
+  std::optional<EarlierSnapshot> for_source(const Context& ctx);
 
  private:
   struct Manifest {
@@ -31,12 +39,15 @@ class Parent {
     bool ended = false;
   };
   explicit Parent(std::shared_ptr<repo::ChunkReader> reader) : reader_(std::move(reader)) {}
-  Result<std::optional<format::Record>> find_in(const Context& ctx, Manifest& manifest, const Entry& entry,
-                                                const repo::ChunkWriter& chunks);
-  Result<bool> chunks_present(const Context& ctx, const format::Record& record, const repo::ChunkWriter& chunks);
+  Result<std::optional<Found>> find_in(const Context& ctx, Manifest& manifest, Stream& stream,
+                                       const repo::ChunkWriter& chunks);
+  Result<bool> load(const Context& ctx, Found& found, const repo::ChunkWriter& chunks);
+  Result<std::optional<Bytes>> read_file(const Context& ctx, const std::string& path, std::uint64_t max_bytes);
 
   std::shared_ptr<repo::ChunkReader> reader_;
-  std::vector<Manifest> manifests_;  ///< the checkpoint's first: it is newer
+  std::vector<Manifest> manifests_;         ///< the checkpoint's first: it is newer
+  std::optional<repo::ManifestRoot> root_;  ///< of the snapshot
+  Snapshot snapshot_;
 };
 
 }  // namespace drkit::engine

@@ -31,14 +31,14 @@ Result<void> ReadCrew::run(unsigned threads, const Deliver& deliver) {
 }
 
 void ReadCrew::loop(const Deliver& deliver) {
-  FileReader reader(chunker_key_, chunks_, manifest_);
+  Readers readers{FileReader(chunker_key_, chunks_, manifest_), FilePatcher(chunks_, manifest_)};
   while (true) {
     auto taken = take();
     if (!taken) return fail(std::move(taken).error());
     if (!*taken) return;
-    auto done = (*taken)->to_read ? read(reader, **taken) : Result<void>();
+    auto done = (*taken)->to_read ? read(readers, **taken) : Result<void>();
     if (done) done = hand_over(std::move(**taken), deliver);
-    if (!done) return fail(std::move(done).error());
+    if (!done) return fail(std::move(done).error(), std::move((*taken)->stream));
   }
 }
 
@@ -72,20 +72,26 @@ Result<std::optional<ReadCrew::Taken>> ReadCrew::take() {
 Result<void> ReadCrew::compare_with_parent(Taken& taken) {
   if (parent_ == nullptr || !taken.to_read) return {};
   format::Record& record = taken.result.record;
-  DRKIT_ASSIGN(std::optional<format::Record> old, parent_->find_unchanged(ctx_, record.entry, chunks_));
-  if (!old) return {};
-  record.content = std::move(old->content);
-  record.entry.sha256 = old->entry.sha256;
+  DRKIT_ASSIGN(std::optional<Parent::Found> found, parent_->find(ctx_, *taken.stream, chunks_));
+  if (!found) return {};
+  if (!found->whole) {
+    taken.earlier = std::move(found->file);
+    return {};
+  }
+  record.content = std::move(found->record.content);
+  record.entry.sha256 = found->record.entry.sha256;
   taken.result.unchanged = true;
   taken.to_read = false;
   return {};
 }
 
-Result<void> ReadCrew::read(FileReader& reader, Taken& taken) {
+Result<void> ReadCrew::read(Readers& readers, Taken& taken) {
   Entry& entry = taken.result.record.entry;
   bool source_failed = false;
   const auto progress = [&](std::uint64_t bytes) { meter_.advance(entry.path, bytes, chunks_.bytes_stored()); };
-  auto result = reader.read(ctx_, *taken.stream, progress, source_failed);
+  auto result = taken.earlier ? readers.parts.read(ctx_, *taken.stream, *taken.earlier, progress, source_failed)
+                              : readers.whole.read(ctx_, *taken.stream, progress, source_failed);
+  taken.earlier.reset();
   if (!result) {
     const bool partial =
         source_failed && info_.entry_errors_are_partial && result.error().code() != ErrorCode::cancelled;
@@ -116,12 +122,14 @@ Result<void> ReadCrew::hand_over(Taken&& taken, const Deliver& deliver) {
   return {};
 }
 
-void ReadCrew::fail(Error error) {
+void ReadCrew::fail(Error error, std::unique_ptr<Stream> stream) {
   {
     const std::lock_guard lock(delivery_mutex_);
     if (!failure_) failure_ = std::move(error);
   }
   delivered_changed_.notify_all();
+  // A source may be waiting in next() until its streams are gone.
+  stream.reset();
   const std::lock_guard lock(source_mutex_);
   ended_ = true;
 }

@@ -47,14 +47,20 @@ class ReadCrew {
     std::unique_ptr<Stream> stream;
     EntryResult result;
     bool to_read = false;
+    std::optional<EarlierFile> earlier;  ///< parts of it are still good
+  };
+  /// What every thread has of its own.
+  struct Readers {
+    FileReader whole;
+    FilePatcher parts;
   };
   void loop(const Deliver& deliver);
   /// Nothing at the end of the source.
   Result<std::optional<Taken>> take();
   Result<void> compare_with_parent(Taken& taken);
-  Result<void> read(FileReader& reader, Taken& taken);
+  Result<void> read(Readers& readers, Taken& taken);
   Result<void> hand_over(Taken&& taken, const Deliver& deliver);
-  void fail(Error error);
+  void fail(Error error, std::unique_ptr<Stream> stream = {});
 
   const Context& ctx_;
   Source& source_;

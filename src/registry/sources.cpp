@@ -19,8 +19,7 @@ Result<PostgresMode> postgres_mode(const std::string& name) {
 
 Result<PostgresWhat> postgres_what(const std::string& name) {
   if (name == "cluster") return PostgresWhat::cluster;
-  if (name == "dump")
-    return Error(ErrorCode::unsupported, "this build backs up whole clusters only").with("what", name);
+  if (name == "dump") return PostgresWhat::dump;
   return Error(ErrorCode::invalid_argument, "what is cluster or dump").with("what", name);
 }
 

@@ -39,6 +39,14 @@ Result<std::unique_ptr<RestoreTarget>> open_target(const Context&, std::string_v
     if (command.empty()) return Error(ErrorCode::invalid_argument, "a command must follow exec:");
     return make_process_target(std::string(command));
   }
+  if (scheme == "postgres" || scheme == "postgresql") {
+    if (snapshot.source_kind != "postgres-dump") {
+      return Error(ErrorCode::invalid_argument, "only dumps are restored into a running server")
+          .with("source", snapshot.source_kind);
+    }
+    const std::string_view rest = address.substr(address.find(':') + 1);
+    return make_postgres_dump_target(std::string(rest.starts_with("//") ? address : rest), snapshot.receipt);
+  }
   if (scheme.empty() || scheme == "file") {
     DRKIT_ASSIGN(std::string path, registry::directory_of(address));
     return open_directory(std::move(path), snapshot, options);

@@ -129,6 +129,7 @@ Result<Saved> save(const Context& ctx, Source& source, const fs::path& root) {
     if (stream == nullptr) break;
     const fs::path path = root / stream->entry().path;
     fs::create_directories(path.parent_path());
+    if (stream->entry().type == EntryType::directory) fs::create_directories(path);
     if (stream->entry().type == EntryType::regular) DRKIT_TRY(save_file(ctx, *stream, path));
     saved.entries.push_back(stream->entry());
   }

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <drkit/context.hpp>
 #include <drkit/entry.hpp>
@@ -12,12 +15,24 @@
 
 namespace drkit {
 
-/// What one read gave: data bytes at the start of the buffer, or a hole to be skipped, or neither at the end.
+/// What one read gave: data bytes at the start of the buffer, or a hole to be skipped, or bytes that are those of the
+/// earlier snapshot at the same place of the file (only after compare() answered parts), or nothing at the end.
 struct ReadResult {
   std::size_t data_bytes = 0;
   std::uint64_t hole_bytes = 0;
-  bool at_end() const { return data_bytes == 0 && hole_bytes == 0; }
+  std::uint64_t same_bytes = 0;
+  bool at_end() const { return data_bytes == 0 && hole_bytes == 0 && same_bytes == 0; }
 };
+
+/// How much of a file may be taken over from an earlier snapshot.
+enum class Reuse : std::uint8_t {
+  none,   ///< it is read
+  parts,  ///< it is read, and read() may answer same_bytes
+  whole,  ///< it is not read: the stream is dropped
+};
+
+/// The entry as an earlier snapshot has it: the same file, unchanged by size, time and fingerprint.
+DRKIT_API bool is_unchanged(const Entry& now, const Entry& earlier);
 
 /// One entry and its content. Only regular and stream entries are read; the others have no content.
 /// Thread-safety: one thread at a time.
@@ -25,6 +40,10 @@ class DRKIT_API Stream {
  public:
   virtual ~Stream() = default;
   virtual const Entry& entry() const = 0;
+  /// Asked at most once, before the first read, when an earlier snapshot holds this file complete.
+  virtual Reuse compare(const Entry& earlier) { return is_unchanged(entry(), earlier) ? Reuse::whole : Reuse::none; }
+  /// Called after compare() when the earlier content cannot be used after all: everything is read.
+  virtual void forget_earlier() {}
   /// Fills at most buffer.size() bytes (which is at least 64 KiB); opens the file at the first call, so that an
   /// unchanged file is never opened. Short reads are allowed; only at_end() ends the stream.
   virtual Result<ReadResult> read(const Context& ctx, std::span<std::byte> buffer) = 0;
@@ -47,6 +66,14 @@ struct SourceInfo {
 /// What the source can tell when it is done. Keys are stable names such as "start_lsn", "timeline".
 using SourceReceipt = std::map<std::string, std::string>;
 
+/// The snapshot that a backup compares with, as its source may see it.
+struct EarlierSnapshot {
+  SourceReceipt receipt;
+  std::vector<Problem> problems;
+  /// A file of it; null when it has none of this name or a larger one. Valid during the call that it was given to.
+  std::function<Result<std::optional<Bytes>>(const std::string& path, std::uint64_t max_bytes)> read;
+};
+
 /// Gives streams. Life: begin, next until it gives null, finish; destruction without finish abandons the backup
 /// and leaves nothing behind at the server.
 /// Thread-safety: one thread at a time; streams as SourceInfo::concurrent_streams says.
@@ -56,12 +83,17 @@ class DRKIT_API Source {
   virtual SourceInfo info() const = 0;
   /// Takes the consistent point; after it, estimated_bytes() may be known.
   virtual Result<void> begin(const Context& ctx) = 0;
+  /// Called after begin and before the first next when there is an earlier snapshot that may be read.
+  virtual Result<void> compare_with(const Context&, const EarlierSnapshot&) { return {}; }
   /// Units: plain bytes of the whole source; 0 when unknown.
   virtual std::uint64_t estimated_bytes() const { return 0; }
   /// The next entry, or null at the end. An entry that exists but cannot be looked at comes with entry().problem
   /// set (and is not read); an error ends the backup.
   virtual Result<std::unique_ptr<Stream>> next(const Context& ctx) = 0;
   virtual Result<SourceReceipt> finish(const Context& ctx) = 0;
+  /// Asked after finish: what is damaged at the source itself although it was read and kept as it is, such as pages
+  /// whose checksum does not fit. Makes the snapshot PARTIAL.
+  virtual std::vector<Problem> problems() const { return {}; }
 };
 
 /// The order of paths in a snapshot: part by part, bytewise, a directory directly before its children.

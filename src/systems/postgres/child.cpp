@@ -114,6 +114,7 @@ Result<Child> Child::start(const ChildCommand& command) {
     return os_error("cannot open the files of a child process", errno);
   prepared.input = input.get();
   prepared.output = command.discard_stdout ? nowhere.get() : log.get();
+  if (command.stdout_fd >= 0) prepared.output = command.stdout_fd;
   prepared.error = log.get();
   prepared.account = ::geteuid() == 0 && command.account ? &*command.account : nullptr;
   prepared.death_signal = command.parent_death_signal;

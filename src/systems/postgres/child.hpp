@@ -30,6 +30,7 @@ struct ChildCommand {
   std::map<std::string, std::string> environment;
   std::string output;                 ///< file for standard error
   bool discard_stdout = false;        ///< standard output goes to nowhere instead of to the file
+  int stdout_fd = -1;                 ///< standard output goes there instead; stays the caller's
   std::optional<Account> account;     ///< used only when this process is root
   std::string input;                  ///< file for standard input; "" is nothing
   int parent_death_signal = SIGKILL;  ///< sent when this process dies

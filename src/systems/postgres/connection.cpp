@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "systems/postgres/server_error.hpp"
 
@@ -190,15 +191,52 @@ Result<CopyMessage> Connection::next_copy(const Context& ctx) {
 Result<ResultPtr> Connection::query(const Context& ctx, const std::string& sql) {
   DRKIT_TRY(send(ctx, sql));
   ResultPtr first;
+  std::optional<Error> failure;
+  // A failed statement is read to its end, so that the session can go on.
   for (;;) {
-    DRKIT_ASSIGN(ResultPtr result, next_result(ctx));
-    if (result == nullptr) break;
-    if (first == nullptr) first = std::move(result);
+    auto result = next_result(ctx);
+    if (!result.ok()) {
+      if (!failure) failure = std::move(result).error();
+      if (PQstatus(connection_) != CONNECTION_OK || ctx.cancel.cancelled()) break;
+      continue;
+    }
+    if (*result == nullptr) break;
+    if (first == nullptr) first = std::move(*result);
   }
+  if (failure) return std::move(*failure);
   if (first == nullptr || PQresultStatus(first.get()) != PGRES_TUPLES_OK) {
     return Error(ErrorCode::io, "the server answered a query without rows");
   }
   return first;
+}
+
+Result<std::map<std::string, std::string>> Connection::environment(const std::string& database) const {
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(PQconninfo(connection_), &PQconninfoFree);
+  if (options == nullptr) return Error(ErrorCode::out_of_memory, "no memory for the connection's parameters");
+  std::map<std::string, std::string> variables;
+  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+    const bool set = option->val != nullptr && *option->val != '\0';
+    if (set && option->envvar != nullptr) variables[option->envvar] = option->val;
+    if (set && option->envvar == nullptr && std::string_view(option->dispchar) == "*") {
+      return Error(ErrorCode::unsupported, "a secret of the connection string cannot be given to a program")
+          .with("keyword", option->keyword);
+    }
+  }
+  // Of several hosts the one that answered; of a password file the line that fitted.
+  variables["PGHOST"] = PQhost(connection_);
+  variables["PGPORT"] = PQport(connection_);
+  variables["PGDATABASE"] = database.empty() ? PQdb(connection_) : database;
+  if (const char* password = PQpass(connection_); password != nullptr && *password != '\0') {
+    variables["PGPASSWORD"] = password;
+  }
+  variables["PGAPPNAME"] = "drkit";
+  return variables;
+}
+
+Result<void> Connection::check_alive(const Context& ctx) {
+  const NoticeScope scope(notice_context_, ctx);
+  if (PQconsumeInput(connection_) == 1 && PQstatus(connection_) == CONNECTION_OK) return {};
+  return with_warnings(error_of_connection(connection_, "the connection to the server was lost", false));
 }
 
 Error Connection::with_warnings(Error error) const {

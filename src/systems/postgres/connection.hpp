@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -67,6 +68,14 @@ class Connection {
   Result<CopyMessage> next_copy(const Context& ctx);
   /// Sends one statement and gives its first result, which must have rows.
   Result<ResultPtr> query(const Context& ctx, const std::string& sql);
+
+  /// The variables with which libpq in another process opens the same session, for a database or the same one (""). One
+  /// may be the password: they are for a child's environment, never for a command line. Errors: unsupported when a
+  /// secret has no variable.
+  Result<std::map<std::string, std::string>> environment(const std::string& database) const;
+
+  /// Takes what has arrived without waiting. Errors: unavailable when the server closed the session.
+  Result<void> check_alive(const Context& ctx);
 
   /// Warnings of the server so far (the first few of them).
   const std::vector<std::string>& warnings() const { return warnings_; }

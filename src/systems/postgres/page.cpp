@@ -70,11 +70,6 @@ Number load(const std::byte* bytes) {
   return value;
 }
 
-// A page header starts with the LSN, high half first.
-std::uint64_t lsn_of_page(const std::byte* page) {
-  return std::uint64_t{load<std::uint32_t>(page)} << 32 | load<std::uint32_t>(page + 4);
-}
-
 bool is_all_zero(const std::byte* page) {
   return page[0] == std::byte{0} && std::memcmp(page, page + 1, kPageBytes - 1) == 0;
 }
@@ -113,6 +108,16 @@ std::uint16_t page_checksum(const std::byte* page, std::uint32_t block) {
   return static_cast<std::uint16_t>((hash_page_best(page) ^ block) % 65535 + 1);
 }
 
+// A page header starts with the LSN, high half first.
+std::uint64_t page_lsn(const std::byte* page) {
+  return std::uint64_t{load<std::uint32_t>(page)} << 32 | load<std::uint32_t>(page + 4);
+}
+
+bool page_is_good(const std::byte* page, std::uint32_t block) {
+  if (load<std::uint16_t>(page + kUpperOffset) == 0) return is_all_zero(page);
+  return page_checksum(page, block) == load<std::uint16_t>(page + 8);
+}
+
 void PageVerifier::update(ByteView bytes) {
   if (!pending_.empty()) {
     const std::size_t count = std::min(bytes.size(), kPageBytes - pending_.size());
@@ -136,7 +141,7 @@ void PageVerifier::page(const std::byte* bytes) {
     bad.computed = page_checksum(bytes, block);
     if (bad.computed == bad.stored) return;
   }
-  if (start_lsn_ != 0 && lsn_of_page(bytes) >= start_lsn_) {
+  if (start_lsn_ != 0 && page_lsn(bytes) >= start_lsn_) {
     ++torn_pages_;
     return;
   }

@@ -18,6 +18,11 @@ inline constexpr std::uint32_t kPagesPerSegment = 131072;  ///< of builds with t
 /// REQUIRES: kPageBytes at page.
 std::uint16_t page_checksum(const std::byte* page, std::uint32_t block);
 
+/// The position of the last change that the page's header holds. REQUIRES: kPageBytes at page.
+std::uint64_t page_lsn(const std::byte* page);
+/// Whether the checksum fits, or the page was never initialised and is empty. REQUIRES: kPageBytes at page.
+bool page_is_good(const std::byte* page, std::uint32_t block);
+
 struct BadPage {
   std::uint32_t block = 0;  ///< counted from the relation's start, as PostgreSQL's messages do
   std::uint16_t stored = 0;

@@ -8,12 +8,12 @@
 #include "systems/postgres/backup_label.hpp"
 #include "systems/postgres/base_backup.hpp"
 #include "systems/postgres/manifest_digest.hpp"
+#include "systems/postgres/source_modes.hpp"
 #include "systems/postgres/tar_reader.hpp"
 
 namespace drkit::systems::postgres {
 namespace {
 
-constexpr int kOldestVersion = 150000, kNewestVersion = 189999;
 constexpr std::size_t kMaxLabelBytes = 16 * 1024;
 constexpr std::string_view kManifestName = "backup_manifest";
 
@@ -27,15 +27,6 @@ Result<std::string> prefix_of_archive(std::string_view name) {
         .with("archive", std::string(name));
   }
   return "pg_tblspc/" + std::string(oid) + "/";
-}
-
-Result<void> check_version(const Connection& connection) {
-  const int version = connection.server_version();
-  if (version >= kOldestVersion && version <= kNewestVersion) return {};
-  const bool old = version < kOldestVersion;
-  return Error(old ? ErrorCode::unsupported : ErrorCode::version_unsupported,
-               old ? "the server is older than PostgreSQL 15" : "the server is newer than PostgreSQL 18")
-      .with("server_version", connection.parameter("server_version"));
 }
 
 // "16MB" as SHOW gives it.
@@ -118,7 +109,8 @@ Result<void> PostgresSource::begin(const Context& ctx) {
   // Physical replication knows no database; one in the connection string would make libpq ask for it.
   DRKIT_ASSIGN(auto connection,
                Connection::open(ctx, parameters_, {{"replication", "true"}}, options_.connect_timeout));
-  DRKIT_TRY(check_version(*connection));
+  DRKIT_TRY(check_server_version(*connection));
+  receipt_["mode"] = "stream";
   receipt_["server_version"] = connection->parameter("server_version");
   receipt_["server_version_num"] = std::to_string(connection->server_version());
   receipt_["major_version"] = std::to_string(connection->server_version() / 10000);
@@ -335,18 +327,9 @@ Result<SourceReceipt> PostgresSource::finish(const Context& ctx) {
 }
 
 }  // namespace
-}  // namespace drkit::systems::postgres
 
-namespace drkit {
-
-Result<std::unique_ptr<Source>> make_postgres_source(std::string conninfo, PostgresOptions options) {
-  using namespace systems::postgres;
-  if (options.mode == PostgresMode::local) {
-    return Error(ErrorCode::unsupported, "mode=local is not available in this build");
-  }
-  DRKIT_TRY(base_backup_command(options));
-  DRKIT_ASSIGN(ConnectionParameters parameters, parse_conninfo(conninfo));
-  return std::unique_ptr<Source>(std::make_unique<PostgresSource>(std::move(parameters), std::move(options)));
+std::unique_ptr<Source> make_stream_source(ConnectionParameters parameters, PostgresOptions options) {
+  return std::make_unique<PostgresSource>(std::move(parameters), std::move(options));
 }
 
-}  // namespace drkit
+}  // namespace drkit::systems::postgres

@@ -53,8 +53,8 @@ TEST_CASE("the command quotes the label and spells the options out") {
 
 TEST_CASE("a source that cannot be is refused when it is made") {
   PostgresOptions options;
-  options.mode = PostgresMode::local;
-  CHECK(make_postgres_source("host=x", options).error().code() == ErrorCode::unsupported);
+  options.max_rate_kib = 31;
+  CHECK(make_postgres_source("host=x", options).error().code() == ErrorCode::invalid_argument);
   CHECK(make_postgres_source("nonsense").error().code() == ErrorCode::invalid_argument);
   const auto source = make_postgres_source("host=/run/postgresql password=hush");
   REQUIRE(source.ok());

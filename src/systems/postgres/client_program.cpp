@@ -1,0 +1,128 @@
+#include "systems/postgres/client_program.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+namespace drkit::systems::postgres {
+namespace {
+
+constexpr std::size_t kMaxWords = 64 * 1024;
+constexpr int kPollMs = 100;
+constexpr int kOldest = 15, kNewest = 30;
+
+std::string last_lines(const std::string& words) {
+  constexpr std::size_t kMost = 600;
+  std::string text = words.size() > kMost ? words.substr(words.size() - kMost) : words;
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  return text;
+}
+
+// "pg_dump (PostgreSQL) 15.20 (Debian ...)"
+int major_of(const std::string& words) {
+  const std::size_t bracket = words.find(") ");
+  return bracket == std::string::npos ? 0 : static_cast<int>(std::strtol(words.c_str() + bracket + 2, nullptr, 10));
+}
+
+Result<int> version_in(const Context& ctx, const std::string& bin_dir) {
+  const std::string program = bin_dir + "/pg_dump";
+  if (::access(program.c_str(), X_OK) != 0) return 0;
+  DRKIT_ASSIGN(const std::string words, run_client_program(ctx, {program, "--version"}, {}));
+  return major_of(words);
+}
+
+}  // namespace
+
+Result<ClientPrograms> find_client_programs(const Context& ctx, const std::string& bin_dir, int wanted) {
+  std::vector<std::string> folders;
+  if (!bin_dir.empty()) folders = {bin_dir};
+  for (int major = std::max(kOldest, wanted); major <= kNewest && bin_dir.empty(); ++major) {
+    folders.push_back("/usr/lib/postgresql/" + std::to_string(major) + "/bin");
+    folders.push_back("/usr/pgsql-" + std::to_string(major) + "/bin");
+  }
+  if (bin_dir.empty()) folders.insert(folders.end(), {"/usr/local/pgsql/bin", "/usr/local/bin", "/usr/bin"});
+  int found = 0;
+  for (const std::string& folder : folders) {
+    DRKIT_ASSIGN(const int major, version_in(ctx, folder));
+    if (major >= wanted) return ClientPrograms{folder, major};
+    found = std::max(found, major);
+  }
+  return Error(ErrorCode::unsupported, "no pg_dump of PostgreSQL " + std::to_string(wanted) + " or newer was found")
+      .with("newest_found", found == 0 ? "none" : std::to_string(found));
+}
+
+Result<std::unique_ptr<ClientProgram>> ClientProgram::start(std::vector<std::string> arguments,
+                                                            std::map<std::string, std::string> environment) {
+  std::unique_ptr<ClientProgram> program(new ClientProgram());
+  program->name_ = arguments.front().substr(arguments.front().rfind('/') + 1);
+  program->errors_ = base::UniqueFd(::memfd_create("drkit", MFD_CLOEXEC));
+  int ends[2];
+  if (!program->errors_ || ::pipe2(ends, O_CLOEXEC) != 0) {
+    return base::errno_error(errno, "cannot make a pipe for a program", program->name_);
+  }
+  program->output_ = base::UniqueFd(ends[0]);
+  const base::UniqueFd writing(ends[1]);
+  ChildCommand command;
+  command.arguments = std::move(arguments);
+  command.environment = std::move(environment);
+  command.environment.emplace("PATH", "/usr/local/bin:/usr/bin:/bin");
+  command.environment.emplace("LC_ALL", "C");
+  command.output = "/proc/self/fd/" + std::to_string(program->errors_.get());
+  command.stdout_fd = writing.get();
+  DRKIT_ASSIGN(Child child, Child::start(command));
+  program->child_ = std::make_unique<Child>(std::move(child));
+  return program;
+}
+
+Result<std::size_t> ClientProgram::read(const Context& ctx, std::span<std::byte> buffer) {
+  for (;;) {
+    DRKIT_TRY(ctx.check_cancelled());
+    pollfd descriptor{output_.get(), POLLIN, 0};
+    const int ready = ::poll(&descriptor, 1, kPollMs);
+    if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+    const ssize_t got = ready < 0 ? -1 : ::read(output_.get(), buffer.data(), buffer.size());
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) return base::errno_error(errno, "cannot read what a program gives", name_);
+  }
+}
+
+Result<void> ClientProgram::finish(const Context& ctx) {
+  DRKIT_ASSIGN(const int code, child_->wait(ctx, std::chrono::milliseconds::zero()));
+  if (code == 0) return {};
+  return Error(ErrorCode::io, name_ + " failed with exit code " + std::to_string(code))
+      .with("words", last_lines(words()));
+}
+
+std::string ClientProgram::words() const {
+  struct stat status;
+  if (::fstat(errors_.get(), &status) != 0) return {};
+  const auto size = static_cast<std::size_t>(status.st_size);
+  std::string text(std::min(size, kMaxWords), '\0');
+  const auto got = base::pread_full(errors_.get(), std::as_writable_bytes(std::span(text.data(), text.size())),
+                                    size - text.size(), name_);
+  text.resize(got.ok() ? *got : 0);
+  return text;
+}
+
+Result<std::string> run_client_program(const Context& ctx, std::vector<std::string> arguments,
+                                       std::map<std::string, std::string> environment) {
+  DRKIT_ASSIGN(const auto program, ClientProgram::start(std::move(arguments), std::move(environment)));
+  std::string text;
+  Bytes buffer(4096);
+  for (;;) {
+    DRKIT_ASSIGN(const std::size_t got, program->read(ctx, buffer));
+    if (got == 0) break;
+    if (text.size() < kMaxWords) text += as_text(ByteView(buffer).first(got));
+  }
+  DRKIT_TRY(program->finish(ctx));
+  return text + program->words();
+}
+
+}  // namespace drkit::systems::postgres

@@ -1,0 +1,48 @@
+// PostgreSQL's client programs: which are here, and how they are run.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/posix_file.hpp"
+#include "systems/postgres/child.hpp"
+
+namespace drkit::systems::postgres {
+
+struct ClientPrograms {
+  std::string bin_dir;
+  int major = 0;  ///< of pg_dump
+  std::string path(const std::string& name) const { return bin_dir + "/" + name; }
+};
+
+/// The programs of `wanted`, or of the oldest version above it. bin_dir: there alone, unless "".
+/// Errors: unsupported; the message says what was found.
+Result<ClientPrograms> find_client_programs(const Context& ctx, const std::string& bin_dir, int wanted);
+
+/// A program whose standard output is read and whose words are kept for the error.
+class ClientProgram {
+ public:
+  /// environment: what libpq needs; a path and a locale are added.
+  static Result<std::unique_ptr<ClientProgram>> start(std::vector<std::string> arguments,
+                                                      std::map<std::string, std::string> environment);
+  /// Output, short at will; 0 at its end. Errors: cancelled, io.
+  Result<std::size_t> read(const Context& ctx, std::span<std::byte> buffer);
+  /// Waits. Errors: io when its exit code is not 0, with the end of its words; cancelled.
+  Result<void> finish(const Context& ctx);
+  /// What it wrote to its standard error so far; the last 64 KiB.
+  std::string words() const;
+
+ private:
+  ClientProgram() = default;
+  std::string name_;
+  base::UniqueFd output_, errors_;
+  std::unique_ptr<Child> child_;
+};
+
+/// Starts, reads the output to its end, waits. Gives the output (at most 64 KiB of it) or the error words on request.
+Result<std::string> run_client_program(const Context& ctx, std::vector<std::string> arguments,
+                                       std::map<std::string, std::string> environment);
+
+}  // namespace drkit::systems::postgres

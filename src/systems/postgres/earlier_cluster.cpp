@@ -1,0 +1,66 @@
+#include "systems/postgres/earlier_cluster.hpp"
+
+#include <charconv>
+
+#include "systems/postgres/backup_manifest.hpp"
+
+namespace drkit::systems::postgres {
+namespace {
+
+constexpr std::uint64_t kMaxManifestBytes = 256 << 20;
+constexpr std::size_t kListedProblems = 1000;
+
+std::string value_of(const SourceReceipt& receipt, const std::string& key) {
+  const auto found = receipt.find(key);
+  return found == receipt.end() ? std::string() : found->second;
+}
+
+// The four bytes of a manifest's CRC-32C, lowest first.
+std::optional<std::uint32_t> crc_of(const ManifestFile& file) {
+  if (file.algorithm != "CRC32C" || file.checksum.size() != 8) return std::nullopt;
+  std::uint32_t written = 0;
+  const char* begin = file.checksum.data();
+  if (std::from_chars(begin, begin + 8, written, 16).ptr != begin + 8) return std::nullopt;
+  return written >> 24 | (written >> 8 & 0xFF00) | (written << 8 & 0xFF0000) | written << 24;
+}
+
+Lsn trusted_below(const SourceReceipt& receipt, const ClusterNow& now) {
+  const std::string timeline = std::to_string(now.timeline);
+  const bool promised = !now.page_promise.empty() && value_of(receipt, "page_changes") == now.page_promise;
+  const bool one_line = value_of(receipt, "timeline") == timeline && value_of(receipt, "end_timeline") == timeline;
+  const auto start = parse_lsn(value_of(receipt, "start_lsn")), end = parse_lsn(value_of(receipt, "end_lsn"));
+  if (!promised || !one_line || !start.ok() || !end.ok() || *end > now.start) return 0;
+  return *start;
+}
+
+}  // namespace
+
+Result<std::optional<EarlierCluster>> understand_earlier(const Context& ctx, const EarlierSnapshot& earlier,
+                                                         const ClusterNow& now) {
+  const SourceReceipt& receipt = earlier.receipt;
+  if (value_of(receipt, "mode") != "local" || value_of(receipt, "system_id") != now.system_id) {
+    return std::optional<EarlierCluster>();
+  }
+  // A list this long may have been cut: some damaged file would be missed.
+  if (earlier.problems.size() >= kListedProblems) return std::optional<EarlierCluster>();
+  EarlierCluster cluster;
+  cluster.unchanged_below = trusted_below(receipt, now);
+  for (const Problem& problem : earlier.problems) cluster.damaged.insert(problem.path);
+  auto text = earlier.read("backup_manifest", kMaxManifestBytes);
+  if (!text.ok() && text.error().code() == ErrorCode::cancelled) return std::move(text).error();
+  if (!text.ok() || !*text) {
+    ctx.write_log(LogLevel::warning, "the manifest of the earlier snapshot cannot be read: every file is read");
+    return std::optional<EarlierCluster>();
+  }
+  const auto facts = read_backup_manifest(as_text(**text), [&cluster](const ManifestFile& file) -> Result<void> {
+    if (const auto crc = crc_of(file)) cluster.files.emplace(file.path, EarlierCluster::File{file.size_bytes, *crc});
+    return {};
+  });
+  if (!facts.ok()) {
+    ctx.write_log(LogLevel::warning, "the manifest of the earlier snapshot is damaged: " + facts.error().to_string());
+    return std::optional<EarlierCluster>();
+  }
+  return std::optional<EarlierCluster>(std::move(cluster));
+}
+
+}  // namespace drkit::systems::postgres
