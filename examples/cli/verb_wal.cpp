@@ -128,6 +128,7 @@ void add_wal(CLI::App& app, Session& session) {
   get->footer("Exit codes: 0 delivered, 1 not in the repository, 126 anything else.");
   sub("list", "Show the log that the repository holds", "drkit wal list /srv/backup", run_list);
   add_wal_verify(*verb, session);
+  add_wal_receive(*verb, session);
 }
 
 }  // namespace cli

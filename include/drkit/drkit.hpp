@@ -11,3 +11,4 @@
 #include <drkit/version.hpp>
 #include <drkit/wal.hpp>
 #include <drkit/wal_files.hpp>
+#include <drkit/wal_receive.hpp>

@@ -68,6 +68,9 @@ class Connection {
   /// Sends one statement and gives its first result, which must have rows.
   Result<ResultPtr> query(const Context& ctx, const std::string& sql);
 
+  /// For a protocol of its own, such as a copy in both directions. Borrowed.
+  PGconn* native() const { return connection_; }
+
   /// Warnings of the server so far (the first few of them).
   const std::vector<std::string>& warnings() const { return warnings_; }
 
