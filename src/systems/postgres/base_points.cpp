@@ -4,6 +4,8 @@
 #include <charconv>
 #include <tuple>
 
+#include <drkit/restore.hpp>
+
 namespace drkit::systems::postgres {
 namespace {
 
@@ -58,6 +60,31 @@ Result<std::vector<BasePoint>> load_base_points(const Context& ctx, const Reposi
            std::tuple(b.system_id, b.end_lsn, b.snapshot.time_ns);
   });
   return points;
+}
+
+Result<void> connect_with_log(const Context& ctx, const Repository& repository, const WalMap& map,
+                              std::vector<BasePoint>& points) {
+  const std::uint64_t size = map.segment_bytes();
+  for (BasePoint& point : points) {
+    const Path own{{point.timeline, 0, ~Lsn{0}}};
+    const auto origin = point.snapshot.receipt.find("backup_from");
+    const bool primary = origin != point.snapshot.receipt.end() && origin->second == "primary";
+    if (point.system_id != map.system_id() || !primary || map.reach(own, point.end_lsn) > point.end_lsn) continue;
+    const Lsn next = (point.end_lsn + size - 1) / size * size;
+    const std::string file = "pg_wal/" + wal_file_name({point.timeline, (next - 1) / size}, size);
+    bool held = false;
+    DRKIT_TRY(list_entries(ctx, repository, point.snapshot, file, [&](const Entry& entry) {
+      held = entry.path == file && entry.size_bytes == size;
+      return false;
+    }));
+    if (held) point.log_from = next;
+  }
+  return {};
+}
+
+Lsn reach_from(const WalMap& map, const Path& path, const BasePoint& point) {
+  const Lsn end = map.reach(path, point.log_from);
+  return end > point.log_from ? end : point.end_lsn;
 }
 
 bool lies_on(const BasePoint& point, const Path& path) {

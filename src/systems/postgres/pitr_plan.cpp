@@ -50,7 +50,7 @@ PitrPlan Planner::from(const BasePoint& point, Lsn stop, std::int64_t time_ns) c
 
 Result<PitrPlan> Planner::to_latest(const std::vector<BasePoint>& points) const {
   const BasePoint& point = points.back();
-  const Lsn end = map_.reach(path_, point.end_lsn);
+  const Lsn end = reach_from(map_, path_, point);
   if (end < path_.back().begin) {
     return unreachable("the log ends at " + format_lsn(end) + ", before timeline " +
                        std::to_string(path_.back().timeline) + " begins");
@@ -67,7 +67,7 @@ Result<PitrPlan> Planner::to_lsn(const std::vector<BasePoint>& points) const {
   if (chosen == nullptr) {
     return unreachable("the oldest snapshot is consistent only at " + format_lsn(points.front().end_lsn));
   }
-  const Lsn end = map_.reach(path_, chosen->end_lsn);
+  const Lsn end = reach_from(map_, path_, *chosen);
   DRKIT_ASSIGN(const bool there, end > target_.lsn ? search_.has_record_from(target_.lsn, end) : Result<bool>(false));
   if (!there) return unreachable("the log without a hole ends at " + format_lsn(end));
   DRKIT_ASSIGN(const std::int64_t time, search_.time_at(target_.lsn));
@@ -83,8 +83,8 @@ Result<PitrPlan> Planner::to_time(const std::vector<BasePoint>& points) const {
     DRKIT_ASSIGN(std::int64_t time, search_.time_at(point->end_lsn));
     if (time == 0) time = point->end_time_ns;
     if (time > limit) continue;
-    const Lsn end = map_.reach(path_, point->end_lsn);
-    DRKIT_ASSIGN(const auto found, search_.first(later, point->end_lsn, end));
+    const Lsn end = reach_from(map_, path_, *point);
+    DRKIT_ASSIGN(const auto found, search_.first(later, point->log_from, end));
     if (found) return from(*point, found->mark.start, found->time_before_ns);
     return unreachable("no transaction of the stored log ended after this time: it ends at " + format_lsn(end));
   }
@@ -109,8 +109,8 @@ Result<PitrPlan> Planner::to_mark(const std::vector<BasePoint>& points) const {
   const MarkQuery query = mark_query();
   Lsn until = std::numeric_limits<Lsn>::max();
   for (auto point = points.rbegin(); point != points.rend(); ++point) {
-    const Lsn end = std::min(until, map_.reach(path_, point->end_lsn));
-    DRKIT_ASSIGN(const auto found, search_.first(query, point->end_lsn, end));
+    const Lsn end = std::min(until, reach_from(map_, path_, *point));
+    DRKIT_ASSIGN(const auto found, search_.first(query, point->log_from, end));
     const bool after = target_.inclusive || target_.kind == PitrKind::name;
     if (found && after) {
       return from(*point, found->mark.end, is_end(found->mark) ? found->mark.time_ns : found->time_before_ns);
@@ -187,6 +187,7 @@ Result<PitrPlan> plan_pitr(const Context& ctx, const Repository& repository, con
   DRKIT_ASSIGN(const auto maps, WalMap::load(ctx, archive));
   const auto found = maps.find(points.front().system_id);
   const WalMap map = found == maps.end() ? WalMap() : found->second;
+  DRKIT_TRY(connect_with_log(ctx, repository, map, points));
   DRKIT_ASSIGN(const Path path, choose_path(map, points, options));
   std::erase_if(points, [&](const BasePoint& point) { return !lies_on(point, path); });
   if (points.empty()) {

@@ -38,9 +38,8 @@ std::string server_time_text(std::int64_t wall_ns) {
   return text;
 }
 
-std::string value_of(const PitrTarget& target, PitrKind kind) {
-  if (target.kind != kind) return {};
-  switch (kind) {
+std::string value_of(const PitrTarget& target) {
+  switch (target.kind) {
     case PitrKind::time:
       return server_time_text(target.time_ns);
     case PitrKind::lsn:
@@ -66,12 +65,19 @@ std::string settings_text(const PitrPlan& plan, const PitrSettings& settings) {
   std::string text = "\n# recovery by drkit\n";
   const auto set = [&](const char* name, const std::string& value) { text += name + (" = " + quoted(value)) + "\n"; };
   set("restore_command", settings.restore_command);
-  // Every one of them, for the configuration that came with the snapshot may set another.
-  set("recovery_target", value_of(target, PitrKind::immediate));
-  set("recovery_target_time", value_of(target, PitrKind::time));
-  set("recovery_target_lsn", value_of(target, PitrKind::lsn));
-  set("recovery_target_xid", value_of(target, PitrKind::xid));
-  set("recovery_target_name", value_of(target, PitrKind::name));
+  // The configuration that came with the snapshot may name another target. The server takes one at a time and reads
+  // these in order, so the one that counts comes last.
+  const std::pair<const char*, PitrKind> kinds[] = {{"recovery_target", PitrKind::immediate},
+                                                    {"recovery_target_time", PitrKind::time},
+                                                    {"recovery_target_lsn", PitrKind::lsn},
+                                                    {"recovery_target_xid", PitrKind::xid},
+                                                    {"recovery_target_name", PitrKind::name}};
+  for (const auto& [name, kind] : kinds) {
+    if (kind != target.kind) set(name, "");
+  }
+  for (const auto& [name, kind] : kinds) {
+    if (kind == target.kind) set(name, value_of(target));
+  }
   set("recovery_target_inclusive", target.inclusive ? "on" : "off");
   set("recovery_target_timeline", std::to_string(plan.timeline));
   set("recovery_target_action", action_name(settings.action));

@@ -53,9 +53,9 @@ Result<RecoveryWindow> window_of(const Context& ctx, const WalArchive& archive, 
   window.start_time_ns = point.end_time_ns;
   auto path = map.path_to(timeline);
   if (!path) path = Path{{timeline, 0, ~Lsn{0}}};
-  window.end_lsn = map.reach(*path, point.end_lsn);
+  window.end_lsn = reach_from(map, *path, point);
   window.ended_by = end_of_way(map, *path, timeline, window.end_lsn);
-  DRKIT_ASSIGN(const std::int64_t last, last_time_before(ctx, archive, map, *path, point.end_lsn, window.end_lsn));
+  DRKIT_ASSIGN(const std::int64_t last, last_time_before(ctx, archive, map, *path, point.log_from, window.end_lsn));
   window.end_time_ns = std::max(window.start_time_ns, last);
   return window;
 }
@@ -63,7 +63,8 @@ Result<RecoveryWindow> window_of(const Context& ctx, const WalArchive& archive, 
 Result<std::vector<RecoveryWindow>> windows_of(const Context& ctx, const Repository& repository,
                                                const std::map<std::uint64_t, WalMap>& maps) {
   const WalArchive archive(repository);
-  DRKIT_ASSIGN(const std::vector<BasePoint> points, load_base_points(ctx, repository));
+  DRKIT_ASSIGN(std::vector<BasePoint> points, load_base_points(ctx, repository));
+  for (const auto& [system_id, map] : maps) DRKIT_TRY(connect_with_log(ctx, repository, map, points));
   static const WalMap kNone;
   std::vector<RecoveryWindow> windows;
   for (const BasePoint& point : points) {
