@@ -32,23 +32,36 @@ class Receive(Case):
         receiver.stderr.close()
         return errors
 
+    def end_writer(self, writer):
+        writer.kill()
+        writer.communicate()
+
     def test_no_acknowledged_commit_is_lost(self):
+        self.lose_the_primary(KILLS)
+
+    def test_a_spool_acknowledges_too(self):
+        """What only the spool has goes into the repository even when no server answers any more."""
+        self.lose_the_primary(1, "--durable", "spool", "--spool", self.spool, "--store-every", "60000")
+        self.assertEqual([path for path in self.spool.iterdir() if path.suffix == ".received"], [])
+
+    def lose_the_primary(self, kills, *how):
+        how = how or ("--synchronous",)
         primary = self.cluster()
         primary.sql("create table acked (id int)")
         self.backup(primary)
-        receiver = self.receive(primary, "--slot", "drk", "--synchronous")
-        wait_for("the standby", lambda: primary.sql("select 1 from pg_stat_replication where state = 'streaming'"))
+        receiver = self.receive(primary, "--slot", "drk", *how)
+        self.wait_streaming(primary)
         primary.sql("alter system set synchronous_standby_names = 'drkit'", "select pg_reload_conf()")
         wait_for("synchronous", lambda: primary.sql("select 1 from pg_stat_replication where sync_state = 'sync'"))
 
         # The writer prints an id only when the server has acknowledged its commit.
         writer = subprocess.Popen([CLIENTS / "psql", "-qAtX", "-d", primary.conninfo], stdin=subprocess.PIPE,
                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.addCleanup(writer.kill)
+        self.addCleanup(self.end_writer, writer)
         acked = []
         chance = random.Random(5)
         row = 0
-        for kill in range(KILLS):
+        for _ in range(kills):
             fatal = chance.randrange(ROWS_PER_KILL // 8)
             for step in range(ROWS_PER_KILL // 8):
                 row += 1
@@ -58,13 +71,15 @@ class Receive(Case):
                     # In the middle of a commit: it is only acknowledged when the next receiver has stored it.
                     time.sleep(chance.random() / 100)
                     self.end(receiver)
-                    receiver = self.receive(primary, "--slot", "drk", "--synchronous")
+                    receiver = self.receive(primary, "--slot", "drk", *how)
                 acked.append(int(writer.stdout.readline()))
         self.assertEqual(acked, list(range(1, row + 1)))
         writer.stdin.write(f"insert into acked values ({row + 1}) returning id;\n")
         writer.stdin.flush()
         primary.stop("immediate")
         self.end(receiver)
+        if self.spool.exists():
+            self.run_drkit("wal", "receive", self.repo, primary.conninfo, *how, "--once", code=1)
         shutil.rmtree(primary.folder / "data")
 
         recovered, _ = self.pitr(primary, "--latest")
@@ -77,6 +92,7 @@ class Receive(Case):
         primary.sql("create table history (id int)")
         self.backup(primary)
         receiver = self.receive(primary)
+        self.wait_streaming(primary)
         primary.sql("insert into history values (1)", "select pg_switch_wal()")
         wait_for("a segment", lambda: any(item["kind"] == "segment"
                                           for item in self.json("wal", "list", self.repo)["wal"]))
@@ -124,6 +140,9 @@ class Receive(Case):
         again, document = self.pitr(recovered, "--latest")
         self.assertEqual(document["reached"]["timeline"], 3)
         self.assertEqual(again.sql("select id from history order by id").split(), ["1", "2", "3"])
+
+    def wait_streaming(self, cluster):
+        wait_for("the standby", lambda: cluster.sql("select 1 from pg_stat_replication where state = 'streaming'"))
 
     def wait_stored(self, cluster, lsn):
         wait_for("what was written", lambda: cluster.sql(

@@ -34,13 +34,14 @@ std::optional<BasePoint> point_of(const Snapshot& snapshot) {
   const auto start = lsn_of(receipt, "start_lsn"), end = lsn_of(receipt, "end_lsn");
   if (!system_id || !timeline || !start || !end) return std::nullopt;
   const auto end_timeline = number_of<TimelineId>(receipt, "end_timeline");
-  return BasePoint{snapshot,
-                   *system_id,
-                   *timeline,
-                   end_timeline.value_or(*timeline),
-                   *start,
-                   *end,
-                   snapshot.time_ns + snapshot.stats.duration_ns};
+  return BasePoint{.snapshot = snapshot,
+                   .system_id = *system_id,
+                   .start_timeline = *timeline,
+                   .timeline = end_timeline.value_or(*timeline),
+                   .start_lsn = *start,
+                   .end_lsn = *end,
+                   .log_from = *end,
+                   .end_time_ns = snapshot.time_ns + snapshot.stats.duration_ns};
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "base/posix_file.hpp"
+#include "systems/postgres/wal_receive_spool.hpp"
 #include "systems/postgres/wal_resume.hpp"
 #include "systems/postgres/wal_stream.hpp"
 #include "systems/postgres/wal_uploader.hpp"
@@ -63,6 +64,7 @@ class Session {
   std::unique_ptr<WalStream> stream_;
   ServerIdentity server_;
   ResumePoint resume_;
+  std::optional<ReceiveSpool> spool_;
   steady_clock::time_point replied_{};
   Lsn reported_ = 0;
 };
@@ -152,7 +154,9 @@ Result<bool> Session::start_streaming() {
 
 // The server is told of what is durable, and nothing else.
 Result<void> Session::report(const WalUploader& uploader, bool now) {
-  const Lsn durable = std::max(uploader.durable(), reported_);
+  const Lsn stored = uploader.durable();
+  if (spool_) DRKIT_TRY(spool_->forget_before(stored));
+  const Lsn durable = std::max({stored, reported_, spool_ ? spool_->end() : 0});
   if (!now && durable == reported_ && steady_clock::now() < replied_ + kReplyEvery) return {};
   DRKIT_TRY(stream_->reply(ctx_, uploader.received(), durable));
   replied_ = steady_clock::now();
@@ -162,7 +166,9 @@ Result<void> Session::report(const WalUploader& uploader, bool now) {
 }
 
 Result<void> Session::take(const StreamEvent& event, WalUploader& uploader) {
-  if (event.kind == StreamEvent::Kind::data) DRKIT_TRY(uploader.append(event.start, event.bytes));
+  const bool data = event.kind == StreamEvent::Kind::data;
+  if (data && spool_) DRKIT_TRY(spool_->append(event.start, event.bytes));
+  if (data) DRKIT_TRY(uploader.append(event.start, event.bytes));
   return report(uploader, event.kind == StreamEvent::Kind::keepalive && event.reply_wanted);
 }
 
@@ -171,6 +177,10 @@ Result<bool> Session::stream_timeline() {
   DRKIT_ASSIGN(const bool streaming, start_streaming());
   UploadStart start{server_.system_id, resume_.timeline, server_.segment_bytes, resume_.segment_start, resume_.known};
   WalUploader uploader(ctx_, archive_, std::move(start), options_, wake_fd_);
+  if (options_.durable == WalDurable::spool) {
+    spool_.emplace(options_.spool_directory, server_.system_id, resume_.timeline, server_.segment_bytes,
+                   resume_.segment_start);
+  }
   received_.timeline = resume_.timeline;
   reported_ = 0;
   Result<bool> done = false;
@@ -193,6 +203,8 @@ Result<bool> Session::stream_timeline() {
   received_.segments += uploader.segments();
   received_.pieces += uploader.pieces();
   DRKIT_TRY(stored);
+  // All of it is stored: what the spool still holds of the last segment is no longer needed.
+  if (spool_) DRKIT_TRY(store_left_over(ctx_, archive_, options_.spool_directory));
   return done;
 }
 
@@ -220,6 +232,13 @@ Result<bool> Session::run(const ConnectionParameters& parameters) {
   DRKIT_TRY(prepare_slot());
   DRKIT_TRY(find_start());
   return stream();
+}
+
+// What the spool acknowledged goes into the repository before its files are written anew.
+Result<bool> run_once(const Context& ctx, const WalArchive& archive, const WalReceiveOptions& options,
+                      const ConnectionParameters& parameters, int wake_fd, WalReceived& received) {
+  if (options.durable == WalDurable::spool) DRKIT_TRY(store_left_over(ctx, archive, options.spool_directory));
+  return Session(ctx, archive, options, received, wake_fd).run(parameters);
 }
 
 bool passes_by_itself(const Error& error) {
@@ -257,7 +276,7 @@ Result<WalReceived> receive_wal(const Context& ctx, const WalArchive& archive, c
   milliseconds pause = kFirstPause;
   for (;;) {
     const std::uint64_t before = received.stored_lsn;
-    const Result<bool> done = Session(ctx, archive, options, received, wake.get()).run(parameters);
+    const Result<bool> done = run_once(ctx, archive, options, parameters, wake.get(), received);
     if (done && *done) return received;
     if (!done && done.error().code() == ErrorCode::cancelled && ctx.cancel.cancelled()) return received;
     if (!done && (!options.reconnect || !passes_by_itself(done.error()))) return done.error();
