@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <climits>
+#include <cstdlib>
 #include <filesystem>
 
 #include "text.hpp"
@@ -16,7 +17,7 @@ using namespace drkit;
 struct PitrArguments {
   std::string repository;
   std::string data_dir;
-  std::string time, lsn, name, timeline, system_id;
+  std::string to, time, lsn, name, timeline, system_id;
   std::uint32_t xid = 0;
   bool immediate = false, latest = false, exclusive = false, plan = false, start = false;
   std::string snapshot;
@@ -29,11 +30,41 @@ struct PitrArguments {
   PitrStartOptions start_options;
 };
 
-Result<PitrTarget> target_of(const PitrArguments& arguments) {
+// "latest", "immediate", a position, a number, a time; anything else is a name. "time:", "lsn:", "xid:" and "name:" in
+// front say which.
+PitrArguments explained(PitrArguments arguments) {
+  const std::string to = std::exchange(arguments.to, {});
+  const auto take = [&](std::string_view prefix, std::string& into) {
+    if (to.starts_with(prefix)) into = to.substr(prefix.size());
+    return to.starts_with(prefix);
+  };
+  std::string xid;
+  if (to.empty() || take("time:", arguments.time) || take("lsn:", arguments.lsn) || take("name:", arguments.name)) {
+    return arguments;
+  }
+  const bool number = take("xid:", xid) || to.find_first_not_of("0123456789") == std::string::npos;
+  if (number) {
+    arguments.xid = static_cast<std::uint32_t>(std::strtoul((xid.empty() ? to : xid).c_str(), nullptr, 10));
+  } else if (to == "latest") {
+    arguments.latest = true;
+  } else if (to == "immediate") {
+    arguments.immediate = true;
+  } else if (parse_lsn(to)) {
+    arguments.lsn = to;
+  } else if (parse_time(to)) {
+    arguments.time = to;
+  } else {
+    arguments.name = to;
+  }
+  return arguments;
+}
+
+Result<PitrTarget> target_of(const PitrArguments& given) {
+  const PitrArguments arguments = explained(given);
   PitrTarget target;
-  int given = 0;
+  int count = given.to.empty() ? 0 : given.time.empty() && given.lsn.empty() && given.name.empty() ? 0 : 1;
   const auto choose = [&](bool here, PitrKind kind) {
-    if (here) target.kind = kind, ++given;
+    if (here) target.kind = kind, ++count;
   };
   choose(!arguments.time.empty(), PitrKind::time);
   choose(!arguments.lsn.empty(), PitrKind::lsn);
@@ -41,9 +72,9 @@ Result<PitrTarget> target_of(const PitrArguments& arguments) {
   choose(arguments.xid != 0, PitrKind::xid);
   choose(arguments.immediate, PitrKind::immediate);
   choose(arguments.latest, PitrKind::latest);
-  if (given != 1) {
+  if (count != 1) {
     return Error(ErrorCode::invalid_argument,
-                 "give exactly one of --time, --lsn, --xid, --name, --immediate and --latest");
+                 "give exactly one of --to, --time, --lsn, --xid, --name, --immediate and --latest");
   }
   if (target.kind == PitrKind::time) {
     DRKIT_ASSIGN(target.time_ns, parse_time(arguments.time));
@@ -181,6 +212,7 @@ void add_pitr(CLI::App& app, Session& session) {
                                     "03:31:00+00' --key-file /etc/drkit/full.key");
   verb->add_option("REPO", arguments->repository, "The repository")->required();
   CLI::Option* data = verb->add_option("DATADIR", arguments->data_dir, "Where the cluster shall be; empty or absent");
+  verb->add_option("--to", arguments->to, "A time, position (1/A0), transaction, restore point, immediate or latest");
   verb->add_option("--time", arguments->time, "Up to this time, RFC 3339; without a zone: the machine's");
   verb->add_option("--lsn", arguments->lsn, "Up to this position in the log");
   verb->add_option("--xid", arguments->xid, "Up to the end of this transaction");

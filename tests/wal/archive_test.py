@@ -66,6 +66,9 @@ class Archive(Case):
         self.assertEqual(plan["snapshot"], first["id"])
         document = self.check_target(5, "--time", noted[5][2])
         self.assertEqual(document["plan"]["snapshot"], first["id"])
+        for target, same in ((("--time", noted[5][2]), noted[5][2]), (("--lsn", noted[33][1]), noted[33][1]),
+                             (("--xid", noted[30][0]), noted[30][0]), (("--name", "after 20"), "name:after 20")):
+            self.assertEqual(self.json("pitr", self.repo, "--plan", *target), self.json("pitr", self.repo, "--plan", "--to", same))
         self.check_target(29, "--xid", noted[30][0], "--exclusive")
         self.check_target(33, "--lsn", noted[33][1])
 

@@ -36,16 +36,18 @@ class Session {
           int wake_fd)
       : ctx_(ctx), archive_(archive), options_(options), received_(received), wake_fd_(wake_fd) {}
 
-  /// True when until_lsn was reached.
-  Result<bool> run(const ConnectionParameters& parameters);
+  /// True when until_lsn was reached. `gone`: why an earlier connection could not go on, when the server had removed
+  /// what comes next.
+  Result<bool> run(const ConnectionParameters& parameters, const std::optional<Error>& gone);
 
  private:
-  Result<Path> learn_path();
+  Result<void> learn_path();
   Result<void> store_history(TimelineId timeline, const std::string& text);
   Result<void> prepare_slot();
   Result<void> find_start();
   Result<bool> start_streaming();
   Result<void> leave_gap(const Error& why);
+  Result<Lsn> oldest_available();
   Result<bool> stream();
   Result<bool> stream_timeline();
   Result<void> take(const StreamEvent& event, WalUploader& uploader);
@@ -63,6 +65,7 @@ class Session {
   const int wake_fd_;
   std::unique_ptr<WalStream> stream_;
   ServerIdentity server_;
+  Path path_;
   ResumePoint resume_;
   std::optional<ReceiveSpool> spool_;
   steady_clock::time_point replied_{};
@@ -75,22 +78,21 @@ Result<void> Session::store_history(TimelineId timeline, const std::string& text
 }
 
 // The way to the server's timeline. Histories of its ancestors are stored when the server still has them.
-Result<Path> Session::learn_path() {
-  Path path;
+Result<void> Session::learn_path() {
   Lsn begin = 0;
   if (server_.timeline > 1) {
     DRKIT_ASSIGN(const std::string text, stream_->history(ctx_, server_.timeline));
     DRKIT_ASSIGN(const std::vector<HistoryLine> lines, parse_history(text));
     for (const HistoryLine& line : lines) {
-      path.push_back({line.timeline, begin, line.switch_lsn});
+      path_.push_back({line.timeline, begin, line.switch_lsn});
       begin = line.switch_lsn;
       if (line.timeline == 1) continue;
       if (const auto older = stream_->history(ctx_, line.timeline)) DRKIT_TRY(store_history(line.timeline, *older));
     }
     DRKIT_TRY(store_history(server_.timeline, text));
   }
-  path.push_back({server_.timeline, begin, ~Lsn{0}});
-  return path;
+  path_.push_back({server_.timeline, begin, ~Lsn{0}});
+  return {};
 }
 
 Result<void> Session::prepare_slot() {
@@ -101,8 +103,8 @@ Result<void> Session::prepare_slot() {
 }
 
 Result<void> Session::find_start() {
-  DRKIT_ASSIGN(const Path path, learn_path());
-  DRKIT_ASSIGN(resume_, find_resume_point(ctx_, archive_, server_.system_id, path, server_.segment_bytes));
+  DRKIT_TRY(learn_path());
+  DRKIT_ASSIGN(resume_, find_resume_point(ctx_, archive_, server_.system_id, path_, server_.segment_bytes));
   if (!resume_.found) {
     std::optional<Lsn> position;
     if (!options_.slot.empty()) {
@@ -110,7 +112,7 @@ Result<void> Session::find_start() {
     }
     const Lsn from = position.value_or(0) != 0 ? *position : server_.flushed;
     resume_.segment_start = resume_.stored = from / server_.segment_bytes * server_.segment_bytes;
-    const PathPart* part = part_at(path, from);
+    const PathPart* part = part_at(path_, from);
     resume_.timeline = part == nullptr ? server_.timeline : part->timeline;
   }
   if (resume_.timeline == server_.timeline && resume_.stored > server_.flushed) {
@@ -121,34 +123,47 @@ Result<void> Session::find_start() {
   return {};
 }
 
-// The server no longer has what comes next: that is said in the repository before anything later is stored.
-Result<void> Session::leave_gap(const Error& why) {
+// Where the log begins that can still be had.
+Result<Lsn> Session::oldest_available() {
   Lsn next = server_.flushed;
   if (!options_.slot.empty()) {
-    if (has_state(why, kSlotLost)) {
+    DRKIT_ASSIGN(auto position, stream_->slot_position(ctx_, options_.slot));
+    if (position == Lsn{0}) {
+      // Invalidated: it holds nothing any more and never will.
       DRKIT_TRY(stream_->drop_slot(ctx_, options_.slot));
       DRKIT_TRY(stream_->create_slot(ctx_, options_.slot));
+      DRKIT_ASSIGN(position, stream_->slot_position(ctx_, options_.slot));
     }
-    DRKIT_ASSIGN(const auto position, stream_->slot_position(ctx_, options_.slot));
     if (position.value_or(0) > resume_.stored) next = *position;
   }
-  next = next / server_.segment_bytes * server_.segment_bytes;
-  // The same answer for a place that is there means something else.
-  if (next <= resume_.stored || resume_.timeline != server_.timeline) return why;
+  return next / server_.segment_bytes * server_.segment_bytes;
+}
+
+// The server no longer has what comes next: that is said in the repository before anything later is stored.
+Result<void> Session::leave_gap(const Error& why) {
+  DRKIT_ASSIGN(const Lsn next, oldest_available());
   WalFacts facts;
   facts.note = why.message();
-  DRKIT_TRY(archive_.put(ctx_, {WalKind::gap, server_.system_id, resume_.timeline, resume_.stored, next}, {}, facts));
-  ctx_.write_log(LogLevel::error, "log from " + format_lsn(resume_.stored) + " to " + format_lsn(next) + " is lost");
-  ++received_.gaps;
+  bool lost = false;
+  for (const PathPart& part : path_) {
+    // A timeline that was left while nobody listened is lost up to there, and the next one from there.
+    const Lsn from = std::max(part.begin, resume_.stored), to = std::min(part.end, next);
+    if (part.timeline < resume_.timeline || from >= to) continue;
+    DRKIT_TRY(archive_.put(ctx_, {WalKind::gap, server_.system_id, part.timeline, from, to}, {}, facts));
+    ctx_.write_log(LogLevel::error, "log from " + format_lsn(from) + " to " + format_lsn(to) + " of timeline " +
+                                        std::to_string(part.timeline) + " is lost");
+    ++received_.gaps;
+    lost = true;
+  }
+  // The same answer for a place that is there means something else.
+  if (!lost) return why;
   resume_.known.clear();
+  resume_.timeline = server_.timeline;
   resume_.segment_start = resume_.stored = next;
   return {};
 }
 
 Result<bool> Session::start_streaming() {
-  auto started = stream_->start(ctx_, options_.slot, resume_.segment_start, resume_.timeline);
-  if (started || (!has_state(started.error(), kFileGone) && !has_state(started.error(), kSlotLost))) return started;
-  DRKIT_TRY(leave_gap(started.error()));
   return stream_->start(ctx_, options_.slot, resume_.segment_start, resume_.timeline);
 }
 
@@ -221,7 +236,7 @@ Result<bool> Session::stream() {
   }
 }
 
-Result<bool> Session::run(const ConnectionParameters& parameters) {
+Result<bool> Session::run(const ConnectionParameters& parameters, const std::optional<Error>& gone) {
   DRKIT_ASSIGN(stream_, WalStream::open(ctx_, parameters, options_.application_name, options_.connect_timeout));
   DRKIT_ASSIGN(server_, stream_->identify(ctx_));
   if (received_.system_id != 0 && received_.system_id != server_.system_id) {
@@ -231,14 +246,24 @@ Result<bool> Session::run(const ConnectionParameters& parameters) {
   ++received_.connections;
   DRKIT_TRY(prepare_slot());
   DRKIT_TRY(find_start());
+  if (gone) DRKIT_TRY(leave_gap(*gone));
   return stream();
 }
 
 // What the spool acknowledged goes into the repository before its files are written anew.
 Result<bool> run_once(const Context& ctx, const WalArchive& archive, const WalReceiveOptions& options,
-                      const ConnectionParameters& parameters, int wake_fd, WalReceived& received) {
+                      const ConnectionParameters& parameters, int wake_fd, WalReceived& received,
+                      std::optional<Error>& gone) {
   if (options.durable == WalDurable::spool) DRKIT_TRY(store_left_over(ctx, archive, options.spool_directory));
-  return Session(ctx, archive, options, received, wake_fd).run(parameters);
+  auto done = Session(ctx, archive, options, received, wake_fd).run(parameters, gone);
+  const bool again = gone.has_value();
+  gone.reset();
+  // The server says so only in the middle of the copy; a connection of its own looks what there still is.
+  if (!again && !done && (has_state(done.error(), kFileGone) || has_state(done.error(), kSlotLost))) {
+    gone = done.error();
+    return false;
+  }
+  return done;
 }
 
 bool passes_by_itself(const Error& error) {
@@ -274,9 +299,10 @@ Result<WalReceived> receive_wal(const Context& ctx, const WalArchive& archive, c
   if (!wake) return base::errno_error(errno, "eventfd", "");
   WalReceived received;
   milliseconds pause = kFirstPause;
+  std::optional<Error> gone;
   for (;;) {
     const std::uint64_t before = received.stored_lsn;
-    const Result<bool> done = run_once(ctx, archive, options, parameters, wake.get(), received);
+    const Result<bool> done = run_once(ctx, archive, options, parameters, wake.get(), received, gone);
     if (done && *done) return received;
     if (!done && done.error().code() == ErrorCode::cancelled && ctx.cancel.cancelled()) return received;
     if (!done && (!options.reconnect || !passes_by_itself(done.error()))) return done.error();
