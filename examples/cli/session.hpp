@@ -25,6 +25,7 @@ enum ExitCode : int {
   kPartial = 3,
   kNotFound = 4,
   kDamage = 5,
+  kServerGivesUp = 126,  ///< of `wal get`: PostgreSQL gives up above 125 and ends recovery below
   kInterrupted = 130,
 };
 
@@ -126,5 +127,7 @@ void add_check(CLI::App& app, Session& session);
 void add_forget(CLI::App& app, Session& session);
 void add_storage(CLI::App& app, Session& session);
 void add_version(CLI::App& app, Session& session);
+void add_wal(CLI::App& app, Session& session);
+void add_pitr(CLI::App& app, Session& session);
 
 }  // namespace cli

@@ -47,6 +47,17 @@ from ._repository import Repository, check_objects
 from ._restore import RestorePlan
 from ._spi import Check, ObjectInfo, Source, Storage, StorageInfo
 from ._storage import open_storage
+from ._wal import (
+    RecoveryWindow,
+    WalObject,
+    get_wal,
+    list_wal,
+    lsn_text,
+    push_wal,
+    receive_wal,
+    recovery_window,
+    verify_wal,
+)
 
 __all__ = [
     "AlreadyExistsError",
@@ -74,6 +85,7 @@ __all__ = [
     "Problem",
     "ProgressEvent",
     "RateLimitedError",
+    "RecoveryWindow",
     "Report",
     "Repository",
     "RestorePlan",
@@ -88,8 +100,16 @@ __all__ = [
     "UnavailableError",
     "UnsupportedError",
     "VersionUnsupportedError",
+    "WalObject",
     "__version__",
     "check_objects",
+    "get_wal",
+    "list_wal",
+    "lsn_text",
     "open_storage",
+    "push_wal",
+    "receive_wal",
+    "recovery_window",
     "testing",
+    "verify_wal",
 ]

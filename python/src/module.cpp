@@ -6,6 +6,7 @@
 #include "plugins.hpp"
 #include "repository.hpp"
 #include "values.hpp"
+#include "wal.hpp"
 
 PYBIND11_MODULE(_core, module) {
   using namespace drkit::python;
@@ -19,4 +20,5 @@ PYBIND11_MODULE(_core, module) {
   bind_storage(module);
   bind_look(module);
   bind_repository(module);
+  bind_wal(module);
 }

@@ -77,6 +77,9 @@ class Connection {
   /// Takes what has arrived without waiting. Errors: unavailable when the server closed the session.
   Result<void> check_alive(const Context& ctx);
 
+  /// For a protocol of its own, such as a copy in both directions. Borrowed.
+  PGconn* native() const { return connection_; }
+
   /// Warnings of the server so far (the first few of them).
   const std::vector<std::string>& warnings() const { return warnings_; }
 

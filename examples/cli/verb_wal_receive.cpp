@@ -1,0 +1,70 @@
+// drkit wal receive: the log as the server writes it.
+#include "text.hpp"
+#include "verb_wal.hpp"
+
+namespace cli {
+namespace {
+
+using namespace drkit;
+
+struct ReceiveArguments {
+  std::string repository;
+  std::string conninfo;
+  std::string durable = "storage";
+  std::string until;
+  unsigned store_every_ms = 500;
+  bool once = false;
+  WalReceiveOptions options;
+};
+
+Result<int> run_receive(Session& session, ReceiveArguments arguments) {
+  WalReceiveOptions& options = arguments.options;
+  options.durable = arguments.durable == "spool" ? WalDurable::spool : WalDurable::storage;
+  options.store_every = std::chrono::milliseconds(arguments.store_every_ms);
+  options.reconnect = !arguments.once;
+  if (!arguments.until.empty()) {
+    DRKIT_ASSIGN(options.until_lsn, parse_lsn(arguments.until));
+  }
+  std::string conninfo = arguments.conninfo;
+  if (conninfo.starts_with("postgres:") && !conninfo.starts_with("postgres://")) conninfo.erase(0, 9);
+  DRKIT_ASSIGN(Repository repository, session.open(arguments.repository));
+  DRKIT_ASSIGN(const WalReceived received,
+               receive_wal(session.context(), WalArchive(std::move(repository)), conninfo, options));
+  if (session.json()) {
+    session.print_document({{"status", "complete"},
+                            {"system_id", std::to_string(received.system_id)},
+                            {"timeline", received.timeline},
+                            {"stored_lsn", lsn_text(received.stored_lsn)},
+                            {"segments", received.segments},
+                            {"pieces", received.pieces},
+                            {"gaps", received.gaps},
+                            {"connections", received.connections}});
+  }
+  session.summary("stored up to " + lsn_text(received.stored_lsn) + " on timeline " +
+                  std::to_string(received.timeline) + ": " + human_count(received.segments) + " segments, " +
+                  human_count(received.pieces) + " pieces, " + human_count(received.gaps) + " gaps");
+  return kComplete;
+}
+
+}  // namespace
+
+void add_wal_receive(CLI::App& parent, Session& session) {
+  auto arguments = std::make_shared<ReceiveArguments>();
+  CLI::App* verb = session.add_verb(parent, "receive", "Store the log as the server writes it, until interrupted",
+                                    "drkit wal receive /srv/backup 'host=db1 user=replicator' --slot drkit");
+  WalReceiveOptions& options = arguments->options;
+  verb->add_option("REPO", arguments->repository, "The repository")->required();
+  verb->add_option("CONNINFO", arguments->conninfo, "Connection string or URI of the server")->required();
+  verb->add_option("--slot", options.slot, "Replication slot that keeps the log for us; made when absent");
+  verb->add_flag("--synchronous", options.synchronous, "Store at once: for synchronous_standby_names");
+  verb->add_option("--durable", arguments->durable, "Report log as flushed when it is in: storage or spool")
+      ->check(CLI::IsMember({"storage", "spool"}));
+  verb->add_option("--spool", options.spool_directory, "Folder of --durable spool");
+  verb->add_option("--store-every", arguments->store_every_ms, "Milliseconds until log is stored (default 500)");
+  verb->add_option("--name", options.application_name, "Name as a standby (default drkit)");
+  verb->add_option("--until", arguments->until, "End when everything before this position is stored");
+  verb->add_flag("--once", arguments->once, "End when the connection is lost");
+  session.on(verb, [arguments](Session& s) { return run_receive(s, *arguments); });
+}
+
+}  // namespace cli

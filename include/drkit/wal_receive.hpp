@@ -1,0 +1,53 @@
+// wal_receive: the log of a running PostgreSQL server into a repository as it is written.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include <drkit/wal.hpp>
+
+namespace drkit {
+
+/// Where received log must be before the server is told that it is flushed.
+enum class WalDurable : std::uint8_t {
+  storage,  ///< in the repository
+  spool,    ///< in a synced file of this machine; the repository follows
+};
+
+struct WalReceiveOptions {
+  std::string slot;          ///< replication slot that keeps the log until it was received; "": none
+  bool create_slot = true;   ///< when it is absent
+  bool synchronous = false;  ///< store as soon as anything arrives: for synchronous_standby_names
+  WalDurable durable = WalDurable::storage;
+  std::string spool_directory;  ///< of WalDurable::spool
+  /// Received log is in the repository at the latest after this time and that of one put.
+  std::chrono::milliseconds store_every{500};
+  std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);
+  std::string application_name = "drkit";  ///< what synchronous_standby_names calls it
+  bool reconnect = true;                   ///< false: the first lost connection ends it
+  std::uint64_t until_lsn = 0;             ///< end when everything before it is stored; 0: only on cancel
+};
+
+struct WalReceived {
+  std::uint64_t system_id = 0;
+  std::uint32_t timeline = 0;
+  std::uint64_t stored_lsn = 0;  ///< everything before it is in the repository
+  std::uint64_t segments = 0;
+  std::uint64_t pieces = 0;
+  std::uint64_t gaps = 0;
+  std::uint64_t connections = 0;
+};
+
+/// Receives until it is cancelled or until_lsn is stored; both are success. Goes on where the repository ends, follows
+/// timelines, stores their histories, and connects anew when the server goes away. Log that the server no longer has is
+/// recorded as a gap. The role needs REPLICATION. The position flushed is reported only for what is durable; the
+/// positions replayed never, for nothing is.
+/// Errors: already_exists (the server sends other bytes than those stored: it is another branch of the cluster),
+///   invalid_argument, unauthenticated, permission_denied, unsupported (server older than 15), the storage's.
+/// Ownership: starts two threads, which end before it returns.
+DRKIT_API Result<WalReceived> receive_wal(const Context& ctx, const WalArchive& archive, const std::string& conninfo,
+                                          const WalReceiveOptions& options = {});
+
+}  // namespace drkit

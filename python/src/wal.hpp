@@ -1,0 +1,10 @@
+// The write-ahead log of PostgreSQL.
+#pragma once
+
+#include "errors.hpp"
+
+namespace drkit::python {
+
+void bind_wal(py::module_& module);
+
+}  // namespace drkit::python

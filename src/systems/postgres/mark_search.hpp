@@ -1,0 +1,45 @@
+// Looking for the end of a transaction or a restore point in the stored log.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "systems/postgres/wal_map.hpp"
+#include "systems/postgres/wal_segment.hpp"
+
+namespace drkit::systems::postgres {
+
+struct MarkQuery {
+  std::function<bool(const WalMark&)> wanted;
+  /// Whether an object with these facts may hold what is wanted.
+  std::function<bool(const WalFacts&)> possible;
+};
+
+struct FoundMark {
+  WalMark mark;
+  std::int64_t time_before_ns = 0;  ///< of the transaction that ended last before it in the same segment; 0: none
+};
+
+class MarkSearch {
+ public:
+  MarkSearch(const Context& ctx, const WalArchive& archive, const WalMap& map, const Path& path)
+      : ctx_(ctx), archive_(archive), map_(map), path_(path) {}
+
+  /// The first that ends behind `from` and starts before `to`. Headers are asked first, so most objects stay where they
+  /// are. Errors: corrupt, permission_denied, the storage's.
+  Result<std::optional<FoundMark>> first(const MarkQuery& query, Lsn from, Lsn to) const;
+  /// The time of the last transaction that ended at or before the position, in its segment; 0 when there is none.
+  Result<std::int64_t> time_at(Lsn lsn) const;
+  /// Whether a whole record starts at or behind `lsn`, before `to`.
+  Result<bool> has_record_from(Lsn lsn, Lsn to) const;
+
+ private:
+  Result<Bytes> segment_of(const WalName& object) const;
+
+  const Context& ctx_;
+  const WalArchive& archive_;
+  const WalMap& map_;
+  const Path& path_;
+};
+
+}  // namespace drkit::systems::postgres

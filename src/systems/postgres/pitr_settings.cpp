@@ -1,0 +1,119 @@
+// What a restored data directory needs so that the server recovers to a target.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <ctime>
+
+#include <drkit/pitr.hpp>
+
+#include "base/posix_file.hpp"
+#include "base/text_file.hpp"
+#include "systems/postgres/live_server.hpp"
+#include "systems/postgres/wal_names.hpp"
+
+namespace drkit::systems::postgres {
+namespace {
+
+std::string quoted(const std::string& text) {
+  std::string result = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') result += c;
+    result += c;
+  }
+  return result + "'";
+}
+
+// Whole microseconds: what the server cannot tell apart must not be asked for.
+std::string server_time_text(std::int64_t wall_ns) {
+  const std::int64_t micros = wall_ns / 1000 - (wall_ns % 1000 < 0 ? 1 : 0);
+  std::time_t seconds = micros / 1'000'000;
+  std::int64_t rest = micros % 1'000'000;
+  if (rest < 0) rest += 1'000'000, --seconds;
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  char text[64];
+  std::snprintf(text, sizeof text, "%04d-%02d-%02d %02d:%02d:%02d.%06d+00", utc.tm_year + 1900, utc.tm_mon + 1,
+                utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, static_cast<int>(rest));
+  return text;
+}
+
+std::string value_of(const PitrTarget& target) {
+  switch (target.kind) {
+    case PitrKind::time:
+      return server_time_text(target.time_ns);
+    case PitrKind::lsn:
+      return format_lsn(target.lsn);
+    case PitrKind::xid:
+      return std::to_string(target.xid);
+    case PitrKind::name:
+      return target.name;
+    case PitrKind::immediate:
+      return "immediate";
+    case PitrKind::latest:
+      return {};
+  }
+  return {};
+}
+
+std::string action_name(PitrAction action) {
+  return action == PitrAction::pause ? "pause" : action == PitrAction::promote ? "promote" : "shutdown";
+}
+
+std::string settings_text(const PitrPlan& plan, const PitrSettings& settings) {
+  const PitrTarget& target = plan.target;
+  std::string text = "\n# recovery by drkit\n";
+  const auto set = [&](const char* name, const std::string& value) { text += name + (" = " + quoted(value)) + "\n"; };
+  set("restore_command", settings.restore_command);
+  // The configuration that came with the snapshot may name another target. The server takes one at a time and reads
+  // these in order, so the one that counts comes last.
+  const std::pair<const char*, PitrKind> kinds[] = {{"recovery_target", PitrKind::immediate},
+                                                    {"recovery_target_time", PitrKind::time},
+                                                    {"recovery_target_lsn", PitrKind::lsn},
+                                                    {"recovery_target_xid", PitrKind::xid},
+                                                    {"recovery_target_name", PitrKind::name}};
+  for (const auto& [name, kind] : kinds) {
+    if (kind != target.kind) set(name, "");
+  }
+  for (const auto& [name, kind] : kinds) {
+    if (kind == target.kind) set(name, value_of(target));
+  }
+  set("recovery_target_inclusive", target.inclusive ? "on" : "off");
+  set("recovery_target_timeline", std::to_string(plan.timeline));
+  set("recovery_target_action", action_name(settings.action));
+  return text;
+}
+
+// The server's owner must be able to read and remove what root writes.
+Result<void> write_owned(const std::string& path, int flags, ByteView bytes, const struct stat& owner) {
+  DRKIT_ASSIGN(base::UniqueFd file, base::open_file(path, O_WRONLY | O_CREAT | O_NOFOLLOW | flags, 0600));
+  if (::geteuid() == 0 && ::fchown(file.get(), owner.st_uid, owner.st_gid) != 0) {
+    return base::errno_error(errno, "chown", path);
+  }
+  DRKIT_TRY(base::write_full(file.get(), bytes, path));
+  DRKIT_TRY(base::fsync_file(file.get(), path));
+  return file.close(path);
+}
+
+}  // namespace
+}  // namespace drkit::systems::postgres
+
+namespace drkit {
+
+Result<void> write_pitr_settings(const std::string& data_dir, const PitrPlan& plan, const PitrSettings& settings) {
+  using namespace systems::postgres;
+  DRKIT_TRY(refuse_running_server(data_dir));
+  struct stat owner {};
+  if (::stat((data_dir + "/PG_VERSION").c_str(), &owner) != 0) {
+    return Error(ErrorCode::not_found, "this is no data directory").with("path", data_dir);
+  }
+  const std::string standby = data_dir + "/standby.signal";
+  const auto disabled = base::rename_replace(AT_FDCWD, standby, AT_FDCWD, standby + ".disabled");
+  if (!disabled && disabled.error().code() != ErrorCode::not_found) return disabled.error();
+  const std::string text = settings_text(plan, settings);
+  DRKIT_TRY(write_owned(data_dir + "/postgresql.auto.conf", O_APPEND, as_bytes(text), owner));
+  DRKIT_TRY(write_owned(data_dir + "/recovery.signal", O_TRUNC, {}, owner));
+  return base::fsync_directory(data_dir);
+}
+
+}  // namespace drkit

@@ -1,0 +1,21 @@
+// A segment out of the repository: whole, or put together of what is there of it.
+#pragma once
+
+#include <drkit/wal.hpp>
+
+namespace drkit::systems::postgres {
+
+struct SegmentBytes {
+  Bytes bytes;            ///< as long as a segment; zeros behind `end`
+  std::uint64_t end = 0;  ///< behind the last byte that is known
+  bool whole = false;     ///< stored as one segment
+};
+
+/// The whole segment, else the longest run of pieces from its start, else the partial one.
+/// Errors: not_found, corrupt (also: not the part of the log that its name says), permission_denied.
+Result<SegmentBytes> read_segment(const Context& ctx, const WalArchive& archive, const WalName& name);
+
+/// Those of the pieces that together reach furthest from `start` without a hole, in order; fewest first.
+std::vector<WalName> chain_of_pieces(const std::vector<WalObject>& objects, const WalName& segment);
+
+}  // namespace drkit::systems::postgres

@@ -1,0 +1,48 @@
+// Received log in synced files of this machine, for when a commit shall not wait for the storage.
+#pragma once
+
+#include <deque>
+#include <string>
+
+#include <drkit/wal.hpp>
+
+#include "base/posix_file.hpp"
+#include "systems/postgres/wal_names.hpp"
+
+namespace drkit::systems::postgres {
+
+/// One timeline's log, one file a segment; a file is as long as what it holds.
+/// Thread-safety: one thread at a time.
+class ReceiveSpool {
+ public:
+  ReceiveSpool(std::string directory, std::uint64_t system_id, TimelineId timeline, std::uint64_t segment_bytes,
+               Lsn start)
+      : directory_(std::move(directory)),
+        name_{WalKind::segment, system_id, timeline, 0, 0},
+        segment_bytes_(segment_bytes),
+        end_(start) {}
+
+  /// Appends; bytes that are there already are passed over. Durable when it returns.
+  Result<void> append(Lsn at, ByteView bytes);
+  Lsn end() const { return end_; }
+  /// Removes the files of segments that the repository has.
+  Result<void> forget_before(Lsn stored);
+
+ private:
+  Result<void> open_segment(Lsn start);
+  std::string path_of(Lsn start) const;
+
+  std::string directory_;
+  WalName name_;
+  std::uint64_t segment_bytes_;
+  Lsn end_;
+  base::UniqueFd file_;
+  Lsn file_start_ = 0;
+  std::deque<Lsn> files_;
+};
+
+/// Stores what an earlier run left in the folder, then removes it; the number of files.
+/// Errors: already_exists (other bytes are stored; the file stays), corrupt, the storage's.
+Result<std::uint64_t> store_left_over(const Context& ctx, const WalArchive& archive, const std::string& directory);
+
+}  // namespace drkit::systems::postgres

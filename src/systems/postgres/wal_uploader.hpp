@@ -1,0 +1,103 @@
+// Received log on its way into the repository: pieces at once or in time, segments when they are full.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include <drkit/wal_receive.hpp>
+
+#include "systems/postgres/wal_names.hpp"
+
+namespace drkit::systems::postgres {
+
+struct UploadStart {
+  std::uint64_t system_id = 0;
+  TimelineId timeline = 0;
+  std::uint64_t segment_bytes = 0;
+  Lsn start = 0;               ///< of a segment; everything before it is stored
+  std::vector<WalName> known;  ///< pieces of that segment that the repository has, in a row from its start
+};
+
+/// One timeline's log, appended in order by one thread. Two threads of its own store it; wake_fd (an eventfd, borrowed)
+/// becomes readable when more of it is durable or storing failed.
+/// Thread-safety: append and finish belong to one thread, the rest to any.
+class WalUploader {
+ public:
+  WalUploader(const Context& ctx, const WalArchive& archive, UploadStart start, const WalReceiveOptions& options,
+              int wake_fd);
+  ~WalUploader();
+  WalUploader(const WalUploader&) = delete;
+  WalUploader& operator=(const WalUploader&) = delete;
+
+  /// Waits while two full segments are still to be stored. Bytes that were appended before are passed over.
+  /// Errors: that of storing, corrupt (log is missing between what came before and `at`).
+  Result<void> append(Lsn at, ByteView bytes);
+  /// Whether append would wait.
+  bool is_full() const;
+  Lsn received() const;
+  Lsn durable() const;
+  Result<void> state() const;
+  /// Stores everything that was received and ends the threads. Errors: that of storing.
+  Result<void> finish();
+
+  std::uint64_t segments() const { return segments_; }
+  std::uint64_t pieces() const { return pieces_; }
+
+ private:
+  struct Piece {
+    WalName name;
+    unsigned level = 0;
+  };
+  struct Segment {
+    Lsn start = 0;
+    Bytes bytes;
+    std::size_t filled = 0;     ///< bytes before it never change again
+    Lsn piece_end = 0;          ///< stored in a row from the start
+    std::vector<Piece> pieces;  ///< the uploading threads' own: pieces() while it grows, segments() afterwards
+    std::vector<WalName> known;
+    bool stored = false;
+    bool in_work = false;  ///< a piece of it is being put
+  };
+  using SegmentPtr = std::shared_ptr<Segment>;
+  using Lock = std::unique_lock<std::mutex>;
+
+  void run_pieces();
+  void run_segments();
+  bool wants_piece(const Segment& segment) const;
+  SegmentPtr next_for_piece(Lock& lock, Lsn& from, Lsn& to);
+  Result<void> store_piece(Segment& segment, Lsn from, Lsn to);
+  Result<void> merge(Segment& segment);
+  Result<void> compare_known(Segment& segment, std::size_t filled);
+  Result<void> store_segment(Segment& segment);
+  Result<void> drop(const std::vector<Piece>& pieces);
+  WalName name_of(WalKind kind, Lsn start, Lsn end) const;
+  SegmentPtr make_segment(Lsn start) const;
+  void advance();
+  void fail(Error error);
+  void wake() const;
+
+  Context ctx_;
+  const WalArchive& archive_;
+  const UploadStart start_;
+  const bool synchronous_;
+  const std::chrono::milliseconds store_every_;
+  const int wake_fd_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<SegmentPtr> open_;  ///< not wholly stored, oldest first; the last one grows
+  Lsn received_ = 0;
+  Lsn durable_ = 0;
+  std::chrono::steady_clock::time_point waiting_since_{};  ///< of the oldest byte that no piece holds
+  bool finishing_ = false;
+  std::optional<Error> error_;
+  std::atomic<std::uint64_t> segments_{0}, pieces_{0};
+  std::thread piece_thread_, segment_thread_;
+};
+
+}  // namespace drkit::systems::postgres

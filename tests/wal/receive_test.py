@@ -1,0 +1,153 @@
+"""receive as a synchronous standby that is killed again and again; and log that the server no longer has.
+
+DRKIT_WAL_KILLS=200 tests/wal/receive_test.py (with DRKIT set) runs the long form.
+"""
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+
+from cluster import CLIENTS, Case, wait_for
+
+KILLS = int(os.environ.get("DRKIT_WAL_KILLS", "4"))
+ROWS_PER_KILL = 400
+
+
+class Receive(Case):
+    def receive(self, cluster, *words):
+        receiver = subprocess.Popen(self.command("wal", "receive", self.repo, cluster.conninfo, *words),
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                    start_new_session=True)
+        self.addCleanup(self.end, receiver)
+        return receiver
+
+    def end(self, receiver, number=signal.SIGKILL):
+        if receiver.poll() is None:
+            os.killpg(receiver.pid, number)
+        receiver.wait()
+        errors = receiver.stderr.read() if not receiver.stderr.closed else ""
+        receiver.stderr.close()
+        return errors
+
+    def end_writer(self, writer):
+        writer.kill()
+        writer.communicate()
+
+    def test_no_acknowledged_commit_is_lost(self):
+        self.lose_the_primary(KILLS)
+
+    def test_a_spool_acknowledges_too(self):
+        """What only the spool has goes into the repository even when no server answers any more."""
+        self.lose_the_primary(1, "--durable", "spool", "--spool", self.spool, "--store-every", "60000")
+        self.assertEqual([path for path in self.spool.iterdir() if path.suffix == ".received"], [])
+
+    def lose_the_primary(self, kills, *how):
+        how = how or ("--synchronous",)
+        primary = self.cluster()
+        primary.sql("create table acked (id int)")
+        self.backup(primary)
+        receiver = self.receive(primary, "--slot", "drk", *how)
+        self.wait_streaming(primary)
+        primary.sql("alter system set synchronous_standby_names = 'drkit'", "select pg_reload_conf()")
+        wait_for("synchronous", lambda: primary.sql("select 1 from pg_stat_replication where sync_state = 'sync'"))
+
+        # The writer prints an id only when the server has acknowledged its commit.
+        writer = subprocess.Popen([CLIENTS / "psql", "-qAtX", "-d", primary.conninfo], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(self.end_writer, writer)
+        acked = []
+        chance = random.Random(5)
+        row = 0
+        for _ in range(kills):
+            fatal = chance.randrange(ROWS_PER_KILL // 8)
+            for step in range(ROWS_PER_KILL // 8):
+                row += 1
+                writer.stdin.write(f"insert into acked values ({row}) returning id;\n")
+                writer.stdin.flush()
+                if step == fatal:
+                    # In the middle of a commit: it is only acknowledged when the next receiver has stored it.
+                    time.sleep(chance.random() / 100)
+                    self.end(receiver)
+                    receiver = self.receive(primary, "--slot", "drk", *how)
+                acked.append(int(writer.stdout.readline()))
+        self.assertEqual(acked, list(range(1, row + 1)))
+        writer.stdin.write(f"insert into acked values ({row + 1}) returning id;\n")
+        writer.stdin.flush()
+        primary.stop("immediate")
+        self.end(receiver)
+        if self.spool.exists():
+            self.run_drkit("wal", "receive", self.repo, primary.conninfo, *how, "--once", code=1)
+        shutil.rmtree(primary.folder / "data")
+
+        recovered, _ = self.pitr(primary, "--latest")
+        found = {int(line) for line in recovered.sql("select id from acked").split()}
+        self.assertEqual(set(acked) - found, set())
+        self.assertEqual(self.json("wal", "verify", self.repo)["problems"], [])
+
+    def test_lost_log_is_recorded_as_a_gap(self):
+        primary = self.cluster()
+        primary.sql("create table history (id int)")
+        self.backup(primary)
+        receiver = self.receive(primary)
+        self.wait_streaming(primary)
+        primary.sql("insert into history values (1)", "select pg_switch_wal()")
+        wait_for("a segment", lambda: any(item["kind"] == "segment"
+                                          for item in self.json("wal", "list", self.repo)["wal"]))
+        self.end(receiver, signal.SIGINT)
+        for row in range(2, 7):
+            primary.sql(f"insert into history values ({row})", "select pg_switch_wal()", "checkpoint")
+        receiver = self.receive(primary)
+        gaps = wait_for("the gap", lambda: [item for item in self.json("wal", "list", self.repo)["wal"]
+                                            if item["kind"] == "gap"])
+        primary.sql("insert into history values (7)", "select pg_switch_wal()")
+        end = gaps[0]["end_lsn"]
+        wait_for("log behind the gap", lambda: any(item["kind"] == "segment" and item["start_lsn"] == end
+                                                   for item in self.json("wal", "list", self.repo)["wal"]))
+        self.assertIn("is lost", self.end(receiver, signal.SIGINT))
+
+        report = self.json("wal", "verify", self.repo, code=5)
+        self.assertEqual([problem["code"] for problem in report["problems"]], ["wal_gap"])
+        self.assertEqual(report["windows"][0]["end_lsn"], gaps[0]["start_lsn"])
+        self.assertEqual(report["windows"][0]["ended_by"], "gap")
+        self.run_drkit("pitr", self.repo, "--plan", "--lsn", end, code=4)
+        # A new backup begins a new window.
+        self.backup(primary)
+        self.assertEqual(len(self.json("wal", "verify", self.repo, code=5)["windows"]), 2)
+
+    def test_timelines_are_followed(self):
+        primary = self.cluster()
+        primary.sql("create table history (id int)", "insert into history values (1)")
+        self.backup(primary)
+        receiver = self.receive(primary, "--store-every", "50")
+        before = primary.sql("insert into history values (2)", "select pg_current_wal_lsn()")
+        self.wait_stored(primary, before)
+        recovered, document = self.pitr(primary, "--latest")
+        self.assertEqual(document["reached"]["timeline"], 2)
+        self.end(receiver, signal.SIGINT)
+        primary.stop("immediate")
+        receiver = self.receive(recovered, "--store-every", "50")
+        after = recovered.sql("insert into history values (3)", "select pg_current_wal_lsn()")
+        self.wait_stored(recovered, after)
+        self.assertEqual(self.end(receiver, signal.SIGINT), "")
+        recovered.stop("immediate")
+
+        report = self.json("wal", "verify", self.repo)
+        self.assertEqual(report["problems"], [])
+        self.assertEqual([line["parent"] for line in report["timelines"]], [0, 1])
+        again, document = self.pitr(recovered, "--latest")
+        self.assertEqual(document["reached"]["timeline"], 3)
+        self.assertEqual(again.sql("select id from history order by id").split(), ["1", "2", "3"])
+
+    def wait_streaming(self, cluster):
+        wait_for("the standby", lambda: cluster.sql("select 1 from pg_stat_replication where state = 'streaming'"))
+
+    def wait_stored(self, cluster, lsn):
+        wait_for("what was written", lambda: cluster.sql(
+            f"select 1 from pg_stat_replication where flush_lsn >= '{lsn}'"))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
