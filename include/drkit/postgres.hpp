@@ -40,11 +40,11 @@ struct PostgresOptions {
   bool wal = true;  ///< the WAL that the backup needs is part of it, so that it restores alone
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);
   /// mode local: the data directory as this process sees it, when that is another path than the server's; "": the same.
-  std::string data_directory;
+  std::string data_directory = {};
   /// what dump: these databases; none: the one of the connection string, or all that take connections when it names
   /// none.
-  std::vector<std::string> databases;
-  std::string bin_dir;  ///< what dump: folder of pg_dump and pg_dumpall; "": looked for in the usual places
+  std::vector<std::string> databases = {};
+  std::string bin_dir = {};  ///< what dump: folder of pg_dump and pg_dumpall; "": looked for in the usual places
 };
 
 /// A source that backs up a running cluster, server versions 15 to 18. conninfo is a libpq connection string or URI;

@@ -48,7 +48,7 @@ std::string fill(const Server& server, const TemporaryFolder& folder) {
 
 // Backs the server up and restores it to folder/restored, tablespaces to folder/spaces.
 void copy_cluster(const Server& server, const TemporaryFolder& folder) {
-  auto source = make_postgres_source(server.conninfo());
+  auto source = make_postgres_source(server.conninfo(), {.mode = PostgresMode::stream});
   REQUIRE(source.ok());
   Context ctx;
   REQUIRE((*source)->begin(ctx).ok());
@@ -168,7 +168,7 @@ TEST_CASE("a standby is backed up too, and its copy boots as a server of its own
   Server primary(15, folder / "primary");
   fill_without_tablespace(primary);
   Server standby(folder / "standby", primary);
-  auto source = make_postgres_source(standby.conninfo());
+  auto source = make_postgres_source(standby.conninfo(), {.mode = PostgresMode::stream});
   REQUIRE(source.ok());
   Context ctx;
   const auto begun = (*source)->begin(ctx);

@@ -24,7 +24,9 @@ std::string words(const Result<T>& result) {
 }
 
 std::unique_ptr<Source> source_of(const std::string& conninfo, const PostgresOptions& options = {}) {
-  auto source = make_postgres_source(conninfo, options);
+  PostgresOptions streamed = options;
+  streamed.mode = PostgresMode::stream;
+  auto source = make_postgres_source(conninfo, streamed);
   REQUIRE(source.ok());
   return std::move(*source);
 }

@@ -72,7 +72,9 @@ TEST_CASE("sources open by address and look at their options") {
   CHECK(source_error("postgres:host=/nowhere", options) == ErrorCode::invalid_argument);
   options = {};
   options.what = "dump";
-  CHECK(source_error("postgres:host=/nowhere", options) == ErrorCode::unsupported);
+  CHECK(source_error("postgres:host=/nowhere", options) == ErrorCode::ok);
+  options.what = "soul";
+  CHECK(source_error("postgres:host=/nowhere", options) == ErrorCode::invalid_argument);
   options = {};
   options.max_rate_kib = 1ULL << 40U;
   CHECK(source_error("postgres:host=/nowhere", options) == ErrorCode::invalid_argument);

@@ -161,7 +161,8 @@ TEST_CASE("a file replaced or deleted before its first read is reported, and a f
   });
   REQUIRE(report.problems.size() == 4);
   CHECK(report.problems[0].code == ErrorCode::not_found);
-  CHECK(report.problems[1].message == "file was replaced before it was read");
+  // The new file may well get the inode number of the old one.
+  CHECK(report.problems[1].code == ErrorCode::precondition_failed);
   CHECK(report.problems[2].code != ErrorCode::ok);
   CHECK(report.problems[3].code == ErrorCode::precondition_failed);
 }
