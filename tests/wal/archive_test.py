@@ -80,7 +80,7 @@ class Archive(Case):
         self.assertFalse((self.dir / "no").exists())
 
         # A recovered cluster forks: its own timeline goes into the same repository, the old one goes on.
-        fork, document = self.pitr(primary, "--name", "after 30")
+        fork, document = self.pitr(primary, "--name", "after 30", archive=True)
         self.assertEqual(document["reached"]["timeline"], 2)
         self.assertIn("after 30", document["reached"]["message"])
         self.assertEqual(document["reached"]["lsn"], document["plan"]["stop_lsn"])

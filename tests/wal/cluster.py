@@ -129,8 +129,9 @@ class Case(unittest.TestCase):
     def backup(self, cluster):
         return self.json("backup", self.repo, "postgres:" + cluster.conninfo)["snapshot"]
 
-    def pitr(self, source, *words, code=0):
-        """Recovers and starts a cluster beside `source`; it and what drkit said."""
+    def pitr(self, source, *words, code=0, archive=False):
+        """Recovers and starts a cluster beside `source`; it and what drkit said. It archives only when asked to: its new
+        timeline would be the newest one of the repository."""
         self.clusters += 1
         folder = self.dir / f"pg{self.clusters}"
         folder.mkdir()
@@ -143,6 +144,6 @@ class Case(unittest.TestCase):
         cluster = Cluster(folder)
         self.addCleanup(cluster.stop, "immediate")
         document = self.json("pitr", self.repo, folder / "data", *words, "--start", "--bin-dir", cluster.bin,
-                             "--server-options", f"-p {port} -k {folder}", "--spool", self.home / "fetched",
+                             "--server-options", f"-p {port} -k {folder} -c archive_mode={'on' if archive else 'off'}", "--spool", self.home / "fetched",
                              "--prefetch", "2", code=code)
         return cluster, document

@@ -97,8 +97,12 @@ class Receive(Case):
         wait_for("a segment", lambda: any(item["kind"] == "segment"
                                           for item in self.json("wal", "list", self.repo)["wal"]))
         self.end(receiver, signal.SIGINT)
+        lost = primary.sql("select pg_walfile_name(pg_current_wal_lsn())")
         for row in range(2, 7):
             primary.sql(f"insert into history values ({row})", "select pg_switch_wal()", "checkpoint")
+        # A server that summarises its log keeps what it has not summarised yet.
+        oldest = "select min(name) from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'"
+        wait_for("the loss", lambda: primary.sql("checkpoint", oldest) > lost)
         receiver = self.receive(primary)
         gaps = wait_for("the gap", lambda: [item for item in self.json("wal", "list", self.repo)["wal"]
                                             if item["kind"] == "gap"])

@@ -148,10 +148,10 @@ Result<StreamEvent> WalStream::next(const Context& ctx, int wake_fd, std::chrono
       message_ = CopyMessage{std::unique_ptr<char, CopyDeleter>(bytes), static_cast<std::size_t>(size)};
       return parse_stream_message(message_.view());
     }
+    if (size < -1) return copy_failed(ctx);
     StreamEvent event;
     if (size == -1) event.kind = StreamEvent::Kind::timeline_end;
     if (size == -1 || waited) return event;
-    if (size < -1) return error_of_connection(native, "the connection to the server was lost", false);
     pollfd descriptors[2] = {{PQsocket(native), POLLIN, 0}, {wake_fd, POLLIN, 0}};
     if (::poll(descriptors, 2, static_cast<int>(wait.count())) < 0 && errno != EINTR) {
       return Error(ErrorCode::io, "cannot wait for the server").with("os", std::strerror(errno));
@@ -160,6 +160,13 @@ Result<StreamEvent> WalStream::next(const Context& ctx, int wake_fd, std::chrono
       return error_of_connection(native, "the connection to the server was lost", false);
     }
   }
+}
+
+// An error that the server sent ends the copy by itself and waits as the next result.
+Error WalStream::copy_failed(const Context& ctx) {
+  auto result = connection_->next_result(ctx);
+  if (!result) return std::move(result).error();
+  return error_of_connection(connection_->native(), "the connection to the server was lost", false);
 }
 
 Result<void> WalStream::flush(const Context& ctx) {
@@ -179,7 +186,7 @@ Result<void> WalStream::reply(const Context& ctx, Lsn written, Lsn flushed) {
   const Bytes status = encode_standby_status(written, flushed, ctx.clock->wall_ns(), false);
   const std::string_view text = as_text(status);
   if (PQputCopyData(connection_->native(), text.data(), static_cast<int>(text.size())) < 0) {
-    return error_of_connection(connection_->native(), "the connection to the server was lost", false);
+    return copy_failed(ctx);
   }
   return flush(ctx);
 }
@@ -192,7 +199,7 @@ Result<NextTimeline> WalStream::next_timeline(const Context& ctx) {
   if (row != nullptr && PQresultStatus(row.get()) == PGRES_COPY_IN) {
     // The server is done; only now is it this side's turn.
     if (PQputCopyEnd(connection_->native(), nullptr) < 0) {
-      return error_of_connection(connection_->native(), "the connection to the server was lost", false);
+      return copy_failed(ctx);
     }
     DRKIT_TRY(flush(ctx));
     DRKIT_ASSIGN(row, connection_->next_result(ctx));

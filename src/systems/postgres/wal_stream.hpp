@@ -60,6 +60,7 @@ class WalStream {
 
  private:
   explicit WalStream(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  Error copy_failed(const Context& ctx);
   Result<void> flush(const Context& ctx);
 
   std::unique_ptr<Connection> connection_;
