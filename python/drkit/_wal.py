@@ -75,7 +75,7 @@ def recovery_window(repository: Repository) -> list[RecoveryWindow]:
 
     Errors: PermissionDeniedError (a write key), CorruptError.
     """
-    return [RecoveryWindow(**window) for window in _core.recovery_window(repository._handle())]
+    return [RecoveryWindow(**window) for window in _core.recovery_window(repository._handle)]
 
 
 def verify_wal(repository: Repository) -> dict[str, Any]:
@@ -83,12 +83,12 @@ def verify_wal(repository: Repository) -> dict[str, Any]:
 
     Errors: as recovery_window. A hole is a problem, not an error.
     """
-    return _core.verify_wal(repository._handle())
+    return _core.verify_wal(repository._handle)
 
 
 def list_wal(repository: Repository, *, system_id: Optional[int] = None) -> list[WalObject]:
     """What is stored of the log, of one cluster or of all, in order."""
-    return [WalObject(**one) for one in _core.list_wal(repository._handle(), system_id)]
+    return [WalObject(**one) for one in _core.list_wal(repository._handle, system_id)]
 
 
 def push_wal(repository: Repository, path: PathText, *, system_id: Optional[int] = None) -> str:
@@ -96,7 +96,7 @@ def push_wal(repository: Repository, path: PathText, *, system_id: Optional[int]
 
     Errors: AlreadyExistsError (other bytes are stored under this name), CorruptError (no file of the log).
     """
-    return _core.push_wal(repository._handle(), os.fspath(path), system_id)
+    return _core.push_wal(repository._handle, os.fspath(path), system_id)
 
 
 def get_wal(
@@ -106,7 +106,7 @@ def get_wal(
 
     Errors: NotFoundError (the repository has no such file), CorruptError, PermissionDeniedError (a write key).
     """
-    _core.get_wal(repository._handle(), file_name, os.fspath(destination), system_id)
+    _core.get_wal(repository._handle, file_name, os.fspath(destination), system_id)
 
 
 def receive_wal(
@@ -123,4 +123,4 @@ def receive_wal(
     Answers counts: system_id, timeline, stored_lsn, segments, pieces, gaps.
     Errors: AlreadyExistsError (the server sends other bytes than those stored), UnauthenticatedError, ...
     """
-    return _core.receive_wal(repository._handle(), conninfo, slot, synchronous, until_lsn, log)
+    return _core.receive_wal(repository._handle, conninfo, slot, synchronous, until_lsn, log)
