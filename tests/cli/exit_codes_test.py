@@ -140,7 +140,7 @@ class ExitCodes(harness.Case):
             begun = time.monotonic()
             out, err = process.communicate(timeout=30)
             self.assertEqual(process.returncode, 130, err)
-            self.assertLess(time.monotonic() - begun, 5)
+            self.assertLess(time.monotonic() - begun, 20)
             self.assertIn(b'"status": "interrupted"', out)
             self.assertTrue(err.startswith(b"drkit: cancelled: "), err)
         self.assertEqual(self.run_drkit("snapshots", self.repo, "--json").json["snapshots"], [])

@@ -24,7 +24,7 @@ Error refusal(const std::string& address, const StorageOptions& options) {
   const auto begin = steady_clock::now();
   auto opened = open_storage({}, address, options);
   REQUIRE_FALSE(opened.ok());
-  CHECK(steady_clock::now() - begin < std::chrono::seconds(2));
+  CHECK(steady_clock::now() - begin < std::chrono::seconds(20));
   CHECK(opened.error().to_string().find("drkit-test") == std::string::npos);
   return std::move(opened).error();
 }

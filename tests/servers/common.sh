@@ -43,6 +43,18 @@ is_running() {
   [ -d "/proc/$1" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
 }
 
+# No thread of the process PID runs any more. A signal only asks: one thread must get a processor before the others are stopped.
+is_stopped() {
+  ! cat "/proc/$1/task/"*/status 2>/dev/null | grep '^State:' | grep -qv '^State:.[TtZX]'
+}
+
+# pause_processes PID...: back when all of them stand still.
+pause_processes() {
+  local pid
+  kill -STOP "$@" 2>/dev/null || true
+  for pid in "$@"; do wait_until 10 is_stopped "$pid" || { echo "process $pid does not stop" >&2; return 1; }; done
+}
+
 # stop_daemon DIR NAME [SIGNAL]: asks, waits for ten seconds, then kills. One that does not run is fine.
 stop_daemon() {
   local dir=$1 name=$2 signal=${3:-TERM} pid

@@ -152,7 +152,7 @@ case $command in
   start) start "$dir" ;;
   stop) stop "$dir" ;;
   admin) radosgw-admin -c "$dir/ceph.conf" "$@" ;;
-  pause) kill -STOP "$(cat "$dir/osd.pid")" ;;
+  pause) pause_processes "$(cat "$dir/osd.pid")" ;;
   resume) kill -CONT "$(cat "$dir/osd.pid")" ;;
   *)
     echo "unknown command $command" >&2

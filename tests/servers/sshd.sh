@@ -88,8 +88,10 @@ stop() {
 }
 
 signal() {
-  local folder=$1 signal=$2 pid
-  for pid in $(tree "$(cat "$folder/sshd.pid")" | tail -n +2); do kill -"$signal" "$pid" 2>/dev/null || true; done
+  local folder=$1 signal=$2 pids
+  mapfile -t pids < <(tree "$(cat "$folder/sshd.pid")" | tail -n +2)
+  if [ "$signal" = STOP ]; then pause_processes "${pids[@]}"; return; fi
+  kill -"$signal" "${pids[@]}" 2>/dev/null || true
 }
 
 command=${1:?start, stop or signal}

@@ -83,7 +83,7 @@ case $command in
   fetch) fetch ;;
   start) start "$@" ;;
   stop) stop_daemon "${1:?folder}" versitygw ;;
-  pause) kill -STOP "$(cat "${1:?folder}/versitygw.pid")" ;;
+  pause) pause_processes "$(cat "${1:?folder}/versitygw.pid")" ;;
   resume) kill -CONT "$(cat "${1:?folder}/versitygw.pid")" ;;
   *)
     echo "unknown command $command" >&2

@@ -32,6 +32,8 @@ wait_for_port() {
 
 # What `pause`, `go_on` and `kill` do to a whole server: everything in the session that its start made.
 signal_server() {
-  local dir=$1 name=$2 signal=$3 pid
-  for pid in $(ps -o pid= -s "$(cat "$dir/$name.pid")"); do kill -"$signal" "$pid" 2>/dev/null || true; done
+  local dir=$1 name=$2 signal=$3 pids=()
+  read -r -d '' -a pids < <(ps -o pid= -s "$(cat "$dir/$name.pid")") || true
+  if [ "$signal" = STOP ]; then pause_processes "${pids[@]:?no process of $name runs}"; return; fi
+  [ ${#pids[@]} = 0 ] || kill -"$signal" "${pids[@]}" 2>/dev/null || true
 }

@@ -137,7 +137,7 @@ TEST_CASE("cancelling or dropping the source kills the whole group") {
   canceller.join();
   REQUIRE_FALSE(result.ok());
   CHECK(result.error().code() == ErrorCode::cancelled);
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::milliseconds(600));
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
   {
     const auto source = make_process_source(command);
     REQUIRE((*source)->begin(Context()).ok());
