@@ -11,7 +11,8 @@
 namespace drkit::systems::filesystem {
 
 /// Syncs a file system in the background whenever enough new data waits in memory. What fails here fails again at the
-/// caller's own sync, which goes through another descriptor and is the one that counts. Thread-safety: count() from any thread, start() and stop() from one.
+/// caller's own sync, which goes through another descriptor and is the one that counts. Thread-safety: count() from any
+/// thread, start() and stop() from one.
 class WriteBehind {
  public:
   WriteBehind() = default;
