@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "systems/filesystem/byte_ranges.hpp"
+#include "systems/filesystem/direct_writer.hpp"
 #include "systems/filesystem/target_path.hpp"
 
 namespace drkit::systems::filesystem {
@@ -18,7 +19,7 @@ namespace {
 class FileSink final : public Sink {
  public:
   FileSink(Entry entry, OpenedFile file, const AttributePolicy& policy)
-      : entry_(std::move(entry)), file_(std::move(file)), policy_(policy) {}
+      : entry_(std::move(entry)), file_(std::move(file)), policy_(policy), direct_(entry_.size_bytes) {}
 
   ~FileSink() override {
     if (closed_ || (file_.existed && !touched_)) return;
@@ -32,7 +33,7 @@ class FileSink final : public Sink {
       return Error(ErrorCode::corrupt, "content goes beyond the size of the file").with("path", printable(entry_.path));
     }
     touched_ = true;
-    DRKIT_TRY(base::pwrite_full(file_.fd.get(), bytes, offset, entry_.path));
+    DRKIT_TRY(put(bytes, offset));
     std::uint64_t seen = end_.load(std::memory_order_relaxed);
     while (seen < end && !end_.compare_exchange_weak(seen, end, std::memory_order_relaxed)) {
     }
@@ -52,6 +53,13 @@ class FileSink final : public Sink {
 
  private:
   std::string name() const { return std::string(split_path(entry_.path).name); }
+  Result<void> put(ByteView bytes, std::uint64_t offset) {
+    if (!file_.existed && entry_.type == EntryType::regular) {
+      DRKIT_ASSIGN(const bool done, direct_.write(file_.fd.get(), bytes, offset, entry_.path));
+      if (done) return {};
+    }
+    return base::pwrite_full(file_.fd.get(), bytes, offset, entry_.path);
+  }
   void cover(std::uint64_t start, std::uint64_t end) {
     if (!file_.existed) return;
     const std::lock_guard lock(mutex_);
@@ -64,6 +72,7 @@ class FileSink final : public Sink {
   Entry entry_;
   OpenedFile file_;
   AttributePolicy policy_;
+  DirectWriter direct_;
   std::atomic<std::uint64_t> end_{0};
   std::atomic<bool> touched_{false};
   std::mutex mutex_;
