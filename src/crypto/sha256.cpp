@@ -66,6 +66,26 @@ bool sha256_dual_available() {
   return available;
 }
 
+std::array<Digest, 2> sha256_pair(ByteView first, ByteView second) {
+  if (!sha256_dual_available() || first.size() != second.size()) return {sha256(first), sha256(second)};
+  if (second.data() < first.data()) {
+    const auto turned = sha256_pair(second, first);
+    return {turned[1], turned[0]};
+  }
+  std::array<Sha256State, 2> states;
+  const std::size_t blocks = first.size() / kBlockBytes;
+  // The same pass as over one buffer, seen from two places of it.
+  const auto lead = static_cast<std::size_t>(reinterpret_cast<std::uintptr_t>(second.data()) -
+                                             reinterpret_cast<std::uintptr_t>(first.data()));
+  if (lead != 0) {
+    sha256_dual(states[0].words.data(), states[1].words.data(), first.data(), lead, blocks);
+    states[0].bytes = states[1].bytes = blocks * kBlockBytes;
+  }
+  absorb(states[0], first.subspan(states[0].bytes));
+  absorb(states[1], second.subspan(states[1].bytes));
+  return {digest_of(states[0]), digest_of(states[1])};
+}
+
 void ChunkedSha256::reset() { file_ = {}; }
 
 Digest ChunkedSha256::update(ByteView chunk) {

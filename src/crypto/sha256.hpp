@@ -23,6 +23,10 @@ struct Sha256State {
 /// Thread-safety: any thread.
 Digest sha256(ByteView bytes);
 
+/// Of two buffers of the same size: 1.45 times the cost of one where sha256_dual_available(), else twice.
+/// Thread-safety: any thread.
+std::array<Digest, 2> sha256_pair(ByteView first, ByteView second);
+
 /// Hashes a stream. Copies are independent. Thread-safety: one thread at a time.
 class Sha256 {
  public:

@@ -1,5 +1,7 @@
 #include "engine/file_reader.hpp"
 
+#include <utility>
+
 namespace drkit::engine {
 namespace {
 
@@ -8,13 +10,16 @@ namespace {
 constexpr std::size_t kFixedChunkBytes = std::size_t{1} << 20;
 constexpr std::size_t kSniffBytes = std::size_t{64} << 10;
 constexpr std::size_t kReadBytes = std::size_t{1} << 20;
+constexpr std::size_t kLeastReadBytes = std::size_t{64} << 10;  // that a stream may count on
 
 }  // namespace
 
-FileReader::FileReader(const Secret& chunker_key, repo::ChunkWriter& chunks, repo::ManifestWriter& manifest)
+FileReader::FileReader(const Secret& chunker_key, repo::ChunkWriter& chunks, repo::ManifestWriter& manifest,
+                       bool digests)
     : content_chunker_(chunk::make_content_chunker(chunker_key)),
       fixed_chunker_(chunk::make_fixed_chunker(kFixedChunkBytes)),
       chunks_(chunks),
+      digests_(digests),
       extents_(manifest) {
   window_.reserve(content_chunker_->max_chunk_bytes() + kReadBytes);
 }
@@ -39,12 +44,16 @@ Result<FileResult> FileReader::read(const Context& ctx, Stream& stream, const Re
     if (got.hole_bytes > 0) take_hole(got.hole_bytes);
     progress(got.data_bytes);
     if (got.at_end()) break;
+    if (!digests_ && chunker == fixed_chunker_.get()) {
+      DRKIT_TRY(read_pairs(ctx, stream, progress, source_failed));
+      break;
+    }
   }
   if (auto closed = stream.close(ctx); !closed) {
     source_failed = true;
     return std::move(closed).error();
   }
-  result_.sha256 = hash_.finish();
+  if (digests_) result_.sha256 = hash_.finish();
   DRKIT_ASSIGN(result_.content, extents_.finish());
   return std::move(result_);
 }
@@ -85,8 +94,13 @@ Result<void> FileReader::cut_chunks(chunk::Chunker& chunker, bool at_end) {
 
 Result<void> FileReader::take_chunk(std::size_t size) {
   const ByteView plain = window_.view().subspan(consumed_, size);
-  const crypto::ChunkId id = chunks_.id_of(format::PackType::data, hash_.update(plain));
+  const crypto::ChunkId id =
+      chunks_.id_of(format::PackType::data, digests_ ? hash_.update(plain) : crypto::sha256(plain));
   DRKIT_ASSIGN(const bool is_new, store_chunk(id, size));
+  return note_chunk(id, size, is_new);
+}
+
+Result<void> FileReader::note_chunk(const crypto::ChunkId& id, std::size_t size, bool is_new) {
   result_.size_bytes += size;
   ++result_.chunks;
   if (is_new) {
@@ -110,8 +124,56 @@ Result<bool> FileReader::store_chunk(const crypto::ChunkId& id, std::size_t size
   return is_new;
 }
 
+// The rest of a file in pieces of fixed size. Two are read before they are hashed, for the processor hashes two in not
+// much more than the time of one. The window holds the first.
+Result<void> FileReader::read_pairs(const Context& ctx, Stream& stream, const ReadProgress& progress,
+                                    bool& source_failed) {
+  window_.consume(std::exchange(consumed_, 0));
+  second_.clear();
+  second_.reserve(kFixedChunkBytes);
+  while (true) {
+    DRKIT_TRY(ctx.check_cancelled());
+    base::Buffer& filling = kFixedChunkBytes - window_.size() < kLeastReadBytes ? second_ : window_;
+    const std::size_t room = kFixedChunkBytes - filling.size();
+    auto got = stream.read(ctx, filling.room().first(room));
+    source_failed = !got;
+    if (!got) return std::move(got).error();
+    if (got->same_bytes > 0) return Error(ErrorCode::internal, "the source refers to a file that it was not given");
+    filling.resize(filling.size() + got->data_bytes);
+    result_.bytes_read += got->data_bytes;
+    const bool boundary = got->at_end() || got->hole_bytes > 0;
+    if (boundary || kFixedChunkBytes - second_.size() < kLeastReadBytes) DRKIT_TRY(store_pair());
+    if (got->hole_bytes > 0) take_hole(got->hole_bytes);
+    progress(got->data_bytes);
+    if (got->at_end()) return {};
+  }
+}
+
+Result<void> FileReader::store_pair() {
+  std::array<crypto::Digest, 2> digests;
+  if (second_.empty()) {
+    digests[0] = crypto::sha256(window_.view());
+  } else {
+    digests = crypto::sha256_pair(window_.view(), second_.view());
+  }
+  DRKIT_TRY(store_fixed(window_, digests[0]));
+  return store_fixed(second_, digests[1]);
+}
+
+Result<void> FileReader::store_fixed(base::Buffer& plain, const crypto::Digest& digest) {
+  const std::size_t size = plain.size(), capacity = plain.capacity();
+  if (size == 0) return {};
+  const crypto::ChunkId id = chunks_.id_of(format::PackType::data, digest);
+  const bool frame = chunks_.fills_frame(size);
+  DRKIT_ASSIGN(const bool is_new, frame ? chunks_.add_frame(format::PackType::data, id, plain)
+                                        : chunks_.add(format::PackType::data, id, plain.view()));
+  plain.clear();
+  plain.reserve(capacity);
+  return note_chunk(id, size, is_new);
+}
+
 void FileReader::take_hole(std::uint64_t size) {
-  hash_.update_zeros(size);
+  if (digests_) hash_.update_zeros(size);
   extents_.add_gap(size);
   result_.size_bytes += size;
 }

@@ -32,7 +32,8 @@ using ReadProgress = std::function<void(std::uint64_t bytes)>;
 /// Reuses its buffers from file to file. Thread-safety: one thread.
 class FileReader {
  public:
-  FileReader(const Secret& chunker_key, repo::ChunkWriter& chunks, repo::ManifestWriter& manifest);
+  /// digests: whether to make the SHA-256 of whole files, which costs half as much again.
+  FileReader(const Secret& chunker_key, repo::ChunkWriter& chunks, repo::ManifestWriter& manifest, bool digests = true);
 
   /// Stream::read -> Chunker -> SHA-256 and chunk id -> ChunkWriter::add. Errors: the stream's come with
   /// `source_failed` set, all others end the backup.
@@ -43,13 +44,19 @@ class FileReader {
   chunk::Chunker& choose_chunker(const Entry& entry, bool at_end);
   Result<void> cut_chunks(chunk::Chunker& chunker, bool at_end);
   Result<void> take_chunk(std::size_t size);
+  Result<void> note_chunk(const crypto::ChunkId& id, std::size_t size, bool is_new);
   Result<bool> store_chunk(const crypto::ChunkId& id, std::size_t size);
+  Result<void> read_pairs(const Context& ctx, Stream& stream, const ReadProgress& progress, bool& source_failed);
+  Result<void> store_pair();
+  Result<void> store_fixed(base::Buffer& plain, const crypto::Digest& digest);
   void take_hole(std::uint64_t size);
 
   std::unique_ptr<chunk::Chunker> content_chunker_;
   std::unique_ptr<chunk::Chunker> fixed_chunker_;
   repo::ChunkWriter& chunks_;
+  const bool digests_;
   base::Buffer window_;
+  base::Buffer second_;       ///< of a pair of chunks that are hashed together
   std::size_t consumed_ = 0;  ///< of the window
   crypto::ChunkedSha256 hash_;
   ExtentList extents_;

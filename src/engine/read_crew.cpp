@@ -31,7 +31,7 @@ Result<void> ReadCrew::run(unsigned threads, const Deliver& deliver) {
 }
 
 void ReadCrew::loop(const Deliver& deliver) {
-  Readers readers{FileReader(chunker_key_, chunks_, manifest_), FilePatcher(chunks_, manifest_)};
+  Readers readers{FileReader(chunker_key_, chunks_, manifest_, info_.wants_digests), FilePatcher(chunks_, manifest_)};
   while (true) {
     auto taken = take();
     if (!taken) return fail(std::move(taken).error());

@@ -166,7 +166,8 @@ def basebackup(cluster, target):
 
 def tar_zstd_age(source, key, target, threads, leave_out="nothing"):
     """leave_out: a pattern of names below the source."""
-    script = 'tar c --exclude="$2/$6" -C "$1" "$2" | zstd -q -1 -T"$5" | age -r "$3" >"$4"'
+    # A backup that a loss of power takes away is none: the others flush too.
+    script = 'set -e; tar c --exclude="$2/$6" -C "$1" "$2" | zstd -q -1 -T"$5" | age -r "$3" >"$4"; sync "$4"'
     folder, name = os.path.split(source)
     return ["bash", "-o", "pipefail", "-c", script, "bash", folder, name, key, target, str(threads), leave_out]
 

@@ -15,10 +15,18 @@
 namespace drkit::systems::filesystem {
 namespace {
 
+// Large writes of large new files go past the page cache: copying into fresh pages costs more than all the rest of a
+// restore, and pushes out what others need.
+constexpr std::uint64_t kDirectFileBytes = std::uint64_t{8} << 20;
+constexpr std::size_t kDirectWriteBytes = std::size_t{256} << 10;
+constexpr std::size_t kDirectAlignment = 4096;
+
 class FileSink final : public Sink {
  public:
-  FileSink(Entry entry, OpenedFile file, const AttributePolicy& policy)
-      : entry_(std::move(entry)), file_(std::move(file)), policy_(policy) {}
+  FileSink(Entry entry, OpenedFile file, const AttributePolicy& policy, WriteBehind* write_behind)
+      : entry_(std::move(entry)), file_(std::move(file)), policy_(policy), write_behind_(write_behind) {
+    direct_ = !file_.existed && entry_.type == EntryType::regular && entry_.size_bytes >= kDirectFileBytes;
+  }
 
   ~FileSink() override {
     if (closed_ || (file_.existed && !touched_)) return;
@@ -32,7 +40,11 @@ class FileSink final : public Sink {
       return Error(ErrorCode::corrupt, "content goes beyond the size of the file").with("path", printable(entry_.path));
     }
     touched_ = true;
-    DRKIT_TRY(base::pwrite_full(file_.fd.get(), bytes, offset, entry_.path));
+    DRKIT_ASSIGN(const std::size_t direct, write_direct(offset, bytes));
+    if (direct < bytes.size()) {
+      DRKIT_TRY(base::pwrite_full(file_.fd.get(), bytes.subspan(direct), offset + direct, entry_.path));
+      if (write_behind_ != nullptr) write_behind_->count(bytes.size() - direct);
+    }
     std::uint64_t seen = end_.load(std::memory_order_relaxed);
     while (seen < end && !end_.compare_exchange_weak(seen, end, std::memory_order_relaxed)) {
     }
@@ -57,6 +69,8 @@ class FileSink final : public Sink {
     const std::lock_guard lock(mutex_);
     covered_.add(start, end);
   }
+  Result<std::size_t> write_direct(std::uint64_t offset, ByteView bytes);
+  int direct_fd();
   Result<void> set_length();
   Result<void> clear_gaps();
   int clear(std::uint64_t start, std::uint64_t end);
@@ -64,6 +78,9 @@ class FileSink final : public Sink {
   Entry entry_;
   OpenedFile file_;
   AttributePolicy policy_;
+  WriteBehind* write_behind_;
+  std::atomic<bool> direct_{false};  ///< may be tried
+  UniqueFd direct_fd_;
   std::atomic<std::uint64_t> end_{0};
   std::atomic<bool> touched_{false};
   std::mutex mutex_;
@@ -71,7 +88,41 @@ class FileSink final : public Sink {
   bool closed_ = false;
 };
 
+// How many bytes went past the page cache, from the first on; 0 where that is not to be had.
+Result<std::size_t> FileSink::write_direct(std::uint64_t offset, ByteView bytes) {
+  const std::size_t size = bytes.size() / kDirectAlignment * kDirectAlignment;
+  const bool aligned =
+      offset % kDirectAlignment == 0 && reinterpret_cast<std::uintptr_t>(bytes.data()) % kDirectAlignment == 0;
+  if (!direct_ || size < kDirectWriteBytes || !aligned) return std::size_t{0};
+  const int fd = direct_fd();
+  std::size_t done = 0;
+  while (fd >= 0 && done < size) {
+    const ssize_t put = ::pwrite(fd, bytes.data() + done, size - done, static_cast<off_t>(offset + done));
+    if (put < 0 && errno == EINTR) continue;
+    // The file system wants another alignment, or cannot do it for this file.
+    const bool refused = put < 0 && (errno == EINVAL || errno == EOPNOTSUPP);
+    if (refused) direct_ = false;
+    if (put < 0 && !refused) return errno_error(errno, "write", entry_.path);
+    if (refused || put == 0 || static_cast<std::size_t>(put) % kDirectAlignment != 0) break;
+    done += static_cast<std::size_t>(put);
+  }
+  return done;
+}
+
+int FileSink::direct_fd() {
+  const std::lock_guard lock(mutex_);
+  if (direct_fd_ || !direct_) return direct_fd_.get();
+  const int flags = O_WRONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC;
+  direct_fd_ = UniqueFd(::openat(file_.directory->get(), name().c_str(), flags));
+  // Growing with every write would take a lock and a journal entry each time.
+  const bool sized = direct_fd_ && ::ftruncate(direct_fd_.get(), static_cast<off_t>(entry_.size_bytes)) == 0;
+  if (!sized) direct_ = false;
+  if (!sized) direct_fd_ = UniqueFd();
+  return direct_fd_.get();
+}
+
 Result<void> FileSink::close(const Context& ctx) {
+  direct_fd_ = UniqueFd();
   DRKIT_TRY(set_length());
   if (entry_.type == EntryType::regular) DRKIT_TRY(apply_to_fd(ctx, policy_, file_.fd.get(), entry_));
   DRKIT_TRY(file_.fd.close(entry_.path));
@@ -126,8 +177,9 @@ int FileSink::clear(std::uint64_t start, std::uint64_t end) {
 
 }  // namespace
 
-std::unique_ptr<Sink> make_file_sink(Entry entry, OpenedFile file, const AttributePolicy& policy) {
-  return std::make_unique<FileSink>(std::move(entry), std::move(file), policy);
+std::unique_ptr<Sink> make_file_sink(Entry entry, OpenedFile file, const AttributePolicy& policy,
+                                     WriteBehind* write_behind) {
+  return std::make_unique<FileSink>(std::move(entry), std::move(file), policy, write_behind);
 }
 
 }  // namespace drkit::systems::filesystem

@@ -14,7 +14,7 @@ import bars  # noqa: E402
 import bench as general  # noqa: E402
 import report  # noqa: E402
 from cluster import Cluster  # noqa: E402
-from measure import Failure, Runner  # noqa: E402
+from measure import Failure, Runner, stored_bytes  # noqa: E402
 from steps import SECTIONS, Steps  # noqa: E402
 
 
@@ -63,6 +63,15 @@ def require(options):
         raise Failure(f"no program at {options.drkit}")
 
 
+def require_space(options, folder):
+    """The cluster and a restored copy for each tool, repositories, and what the changes add."""
+    size = stored_bytes(options.cluster) if options.cluster else options.scale * 16 * 10**6 + options.docs * 500
+    needed = 2**30 + size * (3 if options.own else 6)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise Failure(f"{folder} has {free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB are needed: give another --dir")
+
+
 def measure(options, folder, facts):
     """Runs the sections; the servers are stopped whatever happens."""
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": folder, "DRKIT_PASSWORD": "measure"}
@@ -99,6 +108,7 @@ def main():
         require(options)
         folder = general.work_directory(options)
         os.chmod(folder, 0o755)
+        require_space(options, folder)
         facts = general.about(options)
         os.makedirs(options.out, exist_ok=True)
         rows = measure(options, folder, facts)

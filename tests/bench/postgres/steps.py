@@ -43,6 +43,11 @@ class Steps(Bench):
     def empty(self, name):
         return self.place.fresh(name, self.cluster.owner)
 
+    def give_back(self, name, tried):
+        """The room of what was restored, and nothing is unlinked."""
+        for label in tried:
+            self.place.retire(self.place.path(f"{name} {label}"))
+
 
 def _first(steps, section, cluster, own, peers, archive):
     def drkit():
@@ -141,6 +146,7 @@ def restore(steps):
     for _, _, tool in tried:
         warm(tool.name)
     steps.turns("restore", [entry(*item) for item in tried])
+    steps.give_back("restored", [label for label, _, _ in tried])
 
 
 def _damage(target, turn):
@@ -173,6 +179,7 @@ def delta(steps):
 
     steps.turns("delta", [entry("drkit", None, steps.local)] +
                 [entry(label + " --delta", "drkit", tool) for label, tool in steps.peers()])
+    steps.give_back("kept", turns)
 
 
 def start(steps):
@@ -199,6 +206,7 @@ def start(steps):
     finally:
         while started:
             steps.runner.call(steps.cluster.as_owner(BIN + "pg_ctl", "-D", started.pop(), "-w", "-m", "immediate", "stop"))
+    steps.give_back("started", ["drkit"] + [label for label, _ in steps.peers()])
 
 
 SECTIONS = {"first": first, "documents": documents, "unchanged": unchanged, "restore": restore, "delta": delta,

@@ -145,3 +145,17 @@ TEST_CASE("lengths beyond 2^32 bits are counted") {
   reference.update(ByteView(zeros).first(3));
   CHECK(digest == reference.finish());
 }
+
+TEST_CASE("two buffers hashed together hash as if hashed apart") {
+  SeededRandom random(21);
+  for (const std::size_t size : {0, 1, 63, 64, 65, 1000, 8192, 1 << 20}) {
+    CAPTURE(size);
+    const Bytes first = random.bytes(size), second = random.bytes(size);
+    const std::array<Digest, 2> expected{by_evp(first), by_evp(second)};
+    CHECK(sha256_pair(first, second) == expected);
+    CHECK(sha256_pair(second, first) == std::array<Digest, 2>{expected[1], expected[0]});
+    CHECK(sha256_pair(first, first) == std::array<Digest, 2>{expected[0], expected[0]});
+    const Bytes longer = random.bytes(size + 1);
+    CHECK(sha256_pair(first, longer) == std::array<Digest, 2>{expected[0], by_evp(longer)});
+  }
+}
