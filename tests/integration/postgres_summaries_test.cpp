@@ -131,7 +131,9 @@ TEST_CASE("a stream of changes becomes a whole cluster, again and again") {
       CHECK_FALSE(receipt.contains("full_because"));
       CHECK(receipt.at("incremental_from") == all[all.size() - 2].first.receipt.at("start_lsn"));
       CHECK(stats.bytes > 60'000'000);
-      CHECK(stats.bytes_read < 45'000'000);
+      // Most files come as a header alone; what is read is WAL and changes.
+      CHECK(stats.files_unchanged > 400);
+      CHECK(stats.bytes_read < stats.bytes - 15'000'000);
     }
     CheckOptions looking;
     looking.level = CheckLevel::files;
