@@ -40,7 +40,7 @@ class FileSink final : public Sink {
       return Error(ErrorCode::corrupt, "content goes beyond the size of the file").with("path", printable(entry_.path));
     }
     touched_ = true;
-    DRKIT_ASSIGN(const std::size_t direct, write_direct(offset, bytes));
+    const std::size_t direct = write_direct(offset, bytes);
     if (direct < bytes.size()) {
       DRKIT_TRY(base::pwrite_full(file_.fd.get(), bytes.subspan(direct), offset + direct, entry_.path));
       if (write_behind_ != nullptr) write_behind_->count(bytes.size() - direct);
@@ -69,7 +69,7 @@ class FileSink final : public Sink {
     const std::lock_guard lock(mutex_);
     covered_.add(start, end);
   }
-  Result<std::size_t> write_direct(std::uint64_t offset, ByteView bytes);
+  std::size_t write_direct(std::uint64_t offset, ByteView bytes);
   int direct_fd();
   Result<void> set_length();
   Result<void> clear_gaps();
@@ -88,25 +88,17 @@ class FileSink final : public Sink {
   bool closed_ = false;
 };
 
-// How many bytes went past the page cache, from the first on; 0 where that is not to be had.
-Result<std::size_t> FileSink::write_direct(std::uint64_t offset, ByteView bytes) {
+// How many bytes went past the page cache, from the first on. What fails here is written the usual way, whose error is
+// the one that counts.
+std::size_t FileSink::write_direct(std::uint64_t offset, ByteView bytes) {
   const std::size_t size = bytes.size() / kDirectAlignment * kDirectAlignment;
   const bool aligned =
       offset % kDirectAlignment == 0 && reinterpret_cast<std::uintptr_t>(bytes.data()) % kDirectAlignment == 0;
-  if (!direct_ || size < kDirectWriteBytes || !aligned) return std::size_t{0};
+  if (!direct_ || size < kDirectWriteBytes || !aligned) return 0;
   const int fd = direct_fd();
-  std::size_t done = 0;
-  while (fd >= 0 && done < size) {
-    const ssize_t put = ::pwrite(fd, bytes.data() + done, size - done, static_cast<off_t>(offset + done));
-    if (put < 0 && errno == EINTR) continue;
-    // The file system wants another alignment, or cannot do it for this file.
-    const bool refused = put < 0 && (errno == EINVAL || errno == EOPNOTSUPP);
-    if (refused) direct_ = false;
-    if (put < 0 && !refused) return errno_error(errno, "write", entry_.path);
-    if (refused || put == 0 || static_cast<std::size_t>(put) % kDirectAlignment != 0) break;
-    done += static_cast<std::size_t>(put);
-  }
-  return done;
+  if (fd >= 0 && base::pwrite_full(fd, bytes.first(size), offset, entry_.path).ok()) return size;
+  direct_ = false;
+  return 0;
 }
 
 int FileSink::direct_fd() {
