@@ -61,13 +61,14 @@ struct PostgresOptions {
 /// start_lsn, end_lsn, timeline, end_timeline, system_id, server_version, server_version_num, major_version,
 /// wal_segment_bytes, backup_from, checkpoint_lsn, start_time, label, tablespaces ("OID=location" lines), mode
 /// ("stream" or "local"); of mode local also manifest_checksum, page_changes, pages_checked,
-/// pages_torn.
-/// What dump: the streams globals.sql (roles, tablespaces, settings) and NAME.dump of every database, in pg_dump's
-/// custom format and uncompressed, so that equal data is stored once. '/' and '%' in names become %2F and %25. Each
-/// database is consistent in itself. A failing program fails the backup. Receipt: server_version, server_version_num,
-/// major_version, dump_major (of pg_dump), databases (one a line). Errors: unsupported when no pg_dump of the server's
-/// version or a newer one is found, before anything is dumped. Errors: invalid_argument, unsupported (server older than
-/// 15), version_unsupported (newer than 18) and, from the
+/// pages_torn; of mode stream either incremental_from (start_lsn of the snapshot since which the server, 17 or later
+/// with summarize_wal, told the changes) or full_because (why it did not). What dump: the streams globals.sql (roles,
+/// tablespaces, settings) and NAME.dump of every database, in pg_dump's custom format and uncompressed, so that equal
+/// data is stored once. '/' and '%' in names become %2F and %25. Each database is consistent in itself. A failing
+/// program fails the backup. Receipt: server_version, server_version_num, major_version, dump_major (of pg_dump),
+/// databases (one a line). Errors: unsupported when no pg_dump of the server's version or a newer one is found, before
+/// anything is dumped. Errors: invalid_argument, unsupported (server older than 15), version_unsupported (newer than
+/// 18) and, from the
 ///   calls of the source, unauthenticated, permission_denied, unavailable, timeout, cancelled, corrupt, io,
 ///   precondition_failed (mode local: another server's directory, WAL that the server removed, a promotion meanwhile).
 DRKIT_API Result<std::unique_ptr<Source>> make_postgres_source(std::string conninfo, PostgresOptions options = {});

@@ -63,17 +63,22 @@ class BackupRun {
     const SourceInfo info = source_.info();
     snapshot_.source_kind = info.kind;
     snapshot_.source_name = info.name;
-    if (info.ordered || info.concurrent_streams) {
+    if (info.ordered || info.concurrent_streams || info.compares) {
       DRKIT_ASSIGN(parent_, engine::Parent::open(ctx_, impl_, options_.parent, snapshot_));
     }
     if (!info.ordered) sorter_.emplace(impl_->spool_directory(), impl_->budget.spool_bytes);
     if (auto earlier = parent_ ? parent_->for_source(ctx_) : std::nullopt) {
       DRKIT_TRY(source_.compare_with(ctx_, *earlier));
     }
+    DRKIT_TRY(source_.start(ctx_));
+    // A source that hoped to compare may find only now that it cannot.
+    const bool by_name = info.compares && source_.info().compares && parent_;
+    if (info.compares && !by_name) parent_.reset();
+    if (by_name) parent_->look_up_by_name();
     meter_.set_total(source_.estimated_bytes());
     next_checkpoint_ = checkpoint_time();
     std::optional<engine::ReadAhead> ahead;
-    if (!info.ordered && !info.concurrent_streams) ahead.emplace(ctx_, source_);
+    if (!info.ordered && !info.concurrent_streams && !by_name) ahead.emplace(ctx_, source_);
     engine::ReadCrew crew(ctx_, ahead ? *ahead : source_, impl_->keys.chunker_key, *chunks_, *manifest_, parent_.get(),
                           meter_);
     partial_allowed_ = info.entry_errors_are_partial;

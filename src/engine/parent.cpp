@@ -52,6 +52,12 @@ Result<std::unique_ptr<Parent>> Parent::open(const Context& ctx, std::shared_ptr
 }
 
 Result<std::optional<Parent::Found>> Parent::find(const Context& ctx, Stream& stream, const repo::ChunkWriter& chunks) {
+  if (!stream.wants_earlier()) return std::optional<Found>();
+  if (by_name_) {
+    Manifest alone{repo::ManifestReader(reader_, *root_)};
+    DRKIT_TRY(alone.reader.seek(ctx, stream.entry().path));
+    return find_in(ctx, alone, stream, chunks);
+  }
   for (Manifest& manifest : manifests_) {
     DRKIT_ASSIGN(std::optional<Found> found, find_in(ctx, manifest, stream, chunks));
     if (found) return found;
@@ -76,7 +82,8 @@ Result<std::optional<Parent::Found>> Parent::find_in(const Context& ctx, Manifes
   if (reuse == Reuse::none) return std::optional<Found>();
   Found found{std::move(*current), reuse == Reuse::whole, {}};
   current.reset();
-  bool usable = found.whole || !is_fragmented(found.record);
+  // What comes by name has no other source: it is taken however fragmented it is.
+  bool usable = found.whole || by_name_ || !is_fragmented(found.record);
   if (usable) {
     DRKIT_ASSIGN(usable, load(ctx, found, chunks));
   }

@@ -29,6 +29,10 @@ class Parent {
   };
   Result<std::optional<Found>> find(const Context& ctx, Stream& stream, const repo::ChunkWriter& chunks);
 
+  /// From now on find takes entries in any order, each by a search of its own, in the snapshot alone: what a run that
+  /// did not finish has read is of another time.
+  void look_up_by_name() { by_name_ = true; }
+
   /// What the source may know of the parent; null when there is a checkpoint alone. Valid as long as the parent.
   std::optional<EarlierSnapshot> for_source(const Context& ctx);
 
@@ -48,6 +52,7 @@ class Parent {
   std::vector<Manifest> manifests_;         ///< the checkpoint's first: it is newer
   std::optional<repo::ManifestRoot> root_;  ///< of the snapshot
   Snapshot snapshot_;
+  bool by_name_ = false;
 };
 
 }  // namespace drkit::engine

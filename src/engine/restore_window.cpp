@@ -15,6 +15,7 @@ constexpr std::size_t kMaxFiles = 8'192;
 constexpr std::size_t kMaxPieces = 32'768;
 constexpr std::size_t kMaxLargeFiles = 128;  // twice as many may be open at the same time
 constexpr std::uint64_t kMaxFetchBytes = std::uint64_t{4} << 20;
+constexpr unsigned kWaitingThreads = 1;                           // while one waits for the disk, the others compute
 constexpr std::uint64_t kMaxFetchGap = std::uint64_t{128} << 10;  // cheaper to read over than to ask again
 
 }  // namespace
@@ -90,7 +91,7 @@ Result<void> RestoreWindow::write_load() {
            std::tie(b.frame.pack, b.frame.offset, b.chunk_offset, b.file, b.file_offset);
   });
   const std::vector<Batch> batches = make_batches();
-  DRKIT_TRY(run_in_parallel(ctx_, impl_.budget.threads, batches.size(),
+  DRKIT_TRY(run_in_parallel(ctx_, impl_.budget.threads + kWaitingThreads, batches.size(),
                             [&](std::size_t i) { return run_batch(batches[i]); }));
   for (const auto& file : running_.files) {
     if (file->left == 0 && !file->closed) DRKIT_TRY(close_file(*file));

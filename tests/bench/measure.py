@@ -46,7 +46,9 @@ def machine_cpu():
 class Runner:
     """Starts commands in sessions of their own, so that none outlives an interruption."""
 
-    def __init__(self, folder, environment):
+    def __init__(self, folder, environment, before=None, after=None):
+        """before, after: commands of the shell around each measurement, such as ones that quieten the machine."""
+        self.around = (before, after)
         self.logs = os.path.join(folder, "logs")
         os.makedirs(self.logs)
         self.environment = environment
@@ -72,6 +74,7 @@ class Runner:
         wrapped = ["/usr/bin/time", "-q", "-f", "%M", "-o", memory, *command]
         os.sync()
         time.sleep(0.3)
+        self._hook(0)
         cpu = machine_cpu()
         with open(os.path.join(self.logs, "out"), "wb") as out, open(os.path.join(self.logs, "err"), "wb") as err:
             begin = time.monotonic()
@@ -81,9 +84,11 @@ class Runner:
                 _, status, usage = os.wait4(process.pid, 0)
             except BaseException:
                 self._end(process)
+                self._hook(1)
                 raise
             wall = time.monotonic() - begin
         cpu = machine_cpu() - cpu
+        self._hook(1)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             raise Failure(f"failed with {process.returncode}: {' '.join(command)}\n{self._last_output()}")
@@ -95,6 +100,10 @@ class Runner:
         after = stored_bytes(stored) if stored else 0
         return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "machine_cpu": cpu, "sync_after": sync,
                 "max_rss": resident, "stored": after, "added": after - before}
+
+    def _hook(self, index):
+        if self.around[index]:
+            self.call(["sh", "-c", self.around[index]])
 
     def _last_output(self):
         texts = []

@@ -3,6 +3,7 @@
 import os
 import pwd
 import secrets
+import shlex
 import shutil
 
 from cluster import BIN, PORT
@@ -12,7 +13,7 @@ repo1-path={repository}
 repo1-cipher-type=aes-256-cbc
 repo1-cipher-pass={password}
 repo1-bundle=y
-repo1-retention-full=1000
+{more}repo1-retention-full=1000
 compress-type=zst
 compress-level=1
 start-fast=y
@@ -85,8 +86,8 @@ class Drkit:
     def backup(self, source, *more):
         return [self.binary, "backup", self.name, source, "--compression", "1", *self.options, *more]
 
-    def restore(self, target):
-        return [self.binary, "restore", self.name, "latest", target, *self.options]
+    def restore(self, target, *more):
+        return [self.binary, "restore", self.name, "latest", target, *self.options, *more]
 
 
 class Restic:
@@ -112,10 +113,19 @@ class Restic:
 
 
 class PgBackRest:
-    def __init__(self, runner, place, cluster, threads):
+    """block: a program that knows block incrementals, and is to make them."""
+
+    def __init__(self, runner, place, cluster, threads, block=None):
         self.runner, self.place, self.cluster, self.threads = runner, place, cluster, threads
+        self.binary, self.more = block or "pgbackrest", "repo1-block=y\n" if block else ""
+        self.kind = "blockbackrest" if block else "pgbackrest"
         self.count = 0
         self.name = self.config = None
+
+    @property
+    def backups(self):
+        """Where it keeps backups, without the WAL archive."""
+        return os.path.join(self.name, "backup")
 
     def init(self):
         """A new repository, its stanza, and WAL archived into it."""
@@ -123,14 +133,14 @@ class PgBackRest:
         if self.name:
             self.cluster.archive_with("/bin/true")
             self.place.retire(self.home)
-        self.home = self.place.fresh(f"pgbackrest{self.count}", owner="postgres")
+        self.home = self.place.fresh(f"{self.kind}-{os.path.basename(os.path.dirname(self.cluster.data))}-{self.count}", owner="postgres")
         self.name = os.path.join(self.home, "repo")
         self.config = os.path.join(self.home, "conf")
         with open(self.config, "w", encoding="utf-8") as stream:
             stream.write(PGBACKREST.format(
                 repository=self.name, password=secrets.token_hex(24), threads=self.threads, data=self.cluster.data,
                 lock=os.path.join(self.home, "lock"), spool=os.path.join(self.home, "spool"), port=PORT,
-                sockets=self.cluster.sockets))
+                sockets=self.cluster.sockets, more=self.more))
         shutil.chown(self.config, "postgres", "postgres")
         os.chmod(self.config, 0o600)
         self.runner.call(self._command("stanza-create"))
@@ -138,23 +148,30 @@ class PgBackRest:
         self.runner.call(self._command("check"))
 
     def archive(self):
-        self.cluster.archive_with(f"pgbackrest --config={self.config} --stanza=main archive-push %p")
+        self.cluster.archive_with(f"{self.binary} --config={self.config} --stanza=main archive-push %p")
 
     def _command(self, *arguments):
-        return self.cluster.as_owner("pgbackrest", f"--config={self.config}", "--stanza=main", *arguments)
+        return self.cluster.as_owner(self.binary, f"--config={self.config}", "--stanza=main", *arguments)
 
     def backup(self, kind):
         return self._command(f"--type={kind}", "backup")
 
-    def restore(self, target):
-        return self._command(f"--pg1-path={target}", "restore")
+    def restore(self, target, *more):
+        return self._command(f"--pg1-path={target}", *more, "restore")
 
 
 def basebackup(cluster, target):
     return cluster.as_owner(BIN + "pg_basebackup", "-c", "fast", "-Ft", "--compress=client-zstd:1", "-D", target)
 
 
-def tar_zstd_age(source, key, target, threads):
-    script = 'tar c -C "$1" "$2" | zstd -q -1 -T"$5" | age -r "$3" >"$4"'
+def tar_zstd_age(source, key, target, threads, leave_out="nothing"):
+    """leave_out: a pattern of names below the source."""
+    # A backup that a loss of power takes away is none: the others flush too.
+    script = 'set -e; tar c --exclude="$2/$6" -C "$1" "$2" | zstd -q -1 -T"$5" | age -r "$3" >"$4"; sync "$4"'
     folder, name = os.path.split(source)
-    return ["bash", "-o", "pipefail", "-c", script, "bash", folder, name, key, target, str(threads)]
+    return ["bash", "-o", "pipefail", "-c", script, "bash", folder, name, key, target, str(threads), leave_out]
+
+
+def one_after_the_other(*commands):
+    """One command that runs them in turn, and ends with the first that fails."""
+    return ["sh", "-ec", " ".join(f"{shlex.join(command)};" for command in commands)]

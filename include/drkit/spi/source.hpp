@@ -40,6 +40,8 @@ class DRKIT_API Stream {
  public:
   virtual ~Stream() = default;
   virtual const Entry& entry() const = 0;
+  /// false: the earlier snapshot's file is not looked for.
+  virtual bool wants_earlier() const { return true; }
   /// Asked at most once, before the first read, when an earlier snapshot holds this file complete.
   virtual Reuse compare(const Entry& earlier) { return is_unchanged(entry(), earlier) ? Reuse::whole : Reuse::none; }
   /// Called after compare() when the earlier content cannot be used after all: everything is read.
@@ -61,6 +63,9 @@ struct SourceInfo {
   /// Streams may be read, each by one thread, while next() is called by another; false: one stream at a time, used up
   /// and destroyed before the next one is asked for.
   bool concurrent_streams = false;
+  /// With ordered and concurrent_streams false: entries are nevertheless compared with the earlier snapshot, one by
+  /// one.
+  bool compares = false;
 };
 
 /// What the source can tell when it is done. Keys are stable names such as "start_lsn", "timeline".
@@ -85,6 +90,9 @@ class DRKIT_API Source {
   virtual Result<void> begin(const Context& ctx) = 0;
   /// Called after begin and before the first next when there is an earlier snapshot that may be read.
   virtual Result<void> compare_with(const Context&, const EarlierSnapshot&) { return {}; }
+  /// Called once after begin and compare_with, before estimated_bytes and the first next. For what can only begin when
+  /// the earlier snapshot is known. Not calling it is the same as calling it in the first next.
+  virtual Result<void> start(const Context&) { return {}; }
   /// Units: plain bytes of the whole source; 0 when unknown.
   virtual std::uint64_t estimated_bytes() const { return 0; }
   /// The next entry, or null at the end. An entry that exists but cannot be looked at comes with entry().problem

@@ -18,8 +18,12 @@ namespace {
 
 class FileSink final : public Sink {
  public:
-  FileSink(Entry entry, OpenedFile file, const AttributePolicy& policy)
-      : entry_(std::move(entry)), file_(std::move(file)), policy_(policy), direct_(entry_.size_bytes) {}
+  FileSink(Entry entry, OpenedFile file, const AttributePolicy& policy, WriteBehind* write_behind)
+      : entry_(std::move(entry)),
+        file_(std::move(file)),
+        policy_(policy),
+        write_behind_(write_behind),
+        direct_(entry_.size_bytes) {}
 
   ~FileSink() override {
     if (closed_ || (file_.existed && !touched_)) return;
@@ -58,6 +62,7 @@ class FileSink final : public Sink {
       DRKIT_ASSIGN(const bool done, direct_.write(file_.fd.get(), bytes, offset, entry_.path));
       if (done) return {};
     }
+    if (write_behind_ != nullptr) write_behind_->count(bytes.size());
     return base::pwrite_full(file_.fd.get(), bytes, offset, entry_.path);
   }
   void cover(std::uint64_t start, std::uint64_t end) {
@@ -72,6 +77,7 @@ class FileSink final : public Sink {
   Entry entry_;
   OpenedFile file_;
   AttributePolicy policy_;
+  WriteBehind* write_behind_;
   DirectWriter direct_;
   std::atomic<std::uint64_t> end_{0};
   std::atomic<bool> touched_{false};
@@ -135,8 +141,9 @@ int FileSink::clear(std::uint64_t start, std::uint64_t end) {
 
 }  // namespace
 
-std::unique_ptr<Sink> make_file_sink(Entry entry, OpenedFile file, const AttributePolicy& policy) {
-  return std::make_unique<FileSink>(std::move(entry), std::move(file), policy);
+std::unique_ptr<Sink> make_file_sink(Entry entry, OpenedFile file, const AttributePolicy& policy,
+                                     WriteBehind* write_behind) {
+  return std::make_unique<FileSink>(std::move(entry), std::move(file), policy, write_behind);
 }
 
 }  // namespace drkit::systems::filesystem

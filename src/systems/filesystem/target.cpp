@@ -232,8 +232,8 @@ Result<std::unique_ptr<Sink>> FilesystemTarget::open(const Context& ctx, const E
   }
   AttributePolicy policy = policy_;
   policy.replace = file.existed;
-  write_behind_.count(entry.size_bytes);
-  return make_file_sink(entry, std::move(file), policy);
+  write_behind_.count(0);
+  return make_file_sink(entry, std::move(file), policy, &write_behind_);
 }
 
 Result<void> FilesystemTarget::open_existing(const Context& ctx, const std::string& name, const Entry& entry,

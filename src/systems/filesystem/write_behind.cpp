@@ -29,7 +29,7 @@ void WriteBehind::start(int directory) {
 
 void WriteBehind::count(std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
-  waiting_bytes_ += bytes + kFileBytes;
+  waiting_bytes_ += bytes == 0 ? kFileBytes : bytes;
   if (waiting_bytes_ >= kStretchBytes) more_.notify_one();
 }
 

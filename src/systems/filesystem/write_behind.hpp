@@ -22,7 +22,7 @@ class WriteBehind {
 
   /// directory: of the file system. Without a thread or a descriptor nothing happens early, which is no error.
   void start(int directory);
-  /// New bytes are being written.
+  /// New bytes wait in memory; 0: a new file.
   void count(std::uint64_t bytes);
   /// Waits for a sync that runs and ends the thread.
   void stop();

@@ -1,5 +1,7 @@
 #include "systems/postgres/backup_label.hpp"
 
+#include <algorithm>
+
 namespace drkit::systems::postgres {
 
 std::map<std::string, std::string> parse_backup_label(std::string_view text) {
@@ -13,6 +15,16 @@ std::map<std::string, std::string> parse_backup_label(std::string_view text) {
     }
   }
   return fields;
+}
+
+std::string without_increment(std::string_view label) {
+  std::string kept;
+  while (!label.empty()) {
+    const std::size_t end = std::min(label.find('\n'), label.size() - 1) + 1;
+    if (!label.starts_with("INCREMENTAL FROM ")) kept += label.substr(0, end);
+    label.remove_prefix(end);
+  }
+  return kept;
 }
 
 }  // namespace drkit::systems::postgres

@@ -1,6 +1,7 @@
 #include "systems/postgres/backup_manifest.hpp"
 
 #include <array>
+#include <charconv>
 
 #include <nlohmann/json.hpp>
 
@@ -199,6 +200,15 @@ std::string manifest_crc32c(std::uint32_t value) {
   std::array<std::byte, 4> bytes;
   for (std::size_t i = 0; i < 4; ++i) bytes[i] = static_cast<std::byte>(value >> (8 * i));
   return to_hex(bytes);
+}
+
+std::optional<std::uint32_t> crc32c_of(const ManifestFile& file) {
+  if (file.algorithm != "CRC32C" || file.checksum.size() != 8) return std::nullopt;
+  std::uint32_t written = 0;
+  const char* begin = file.checksum.data();
+  if (std::from_chars(begin, begin + 8, written, 16).ptr != begin + 8) return std::nullopt;
+  // Its four bytes are written lowest first.
+  return written >> 24 | (written >> 8 & 0xFF00) | (written << 8 & 0xFF0000) | written << 24;
 }
 
 }  // namespace drkit::systems::postgres

@@ -38,4 +38,7 @@ Result<ManifestFacts> read_backup_manifest(std::string_view text,
 /// The checksum of CRC-32C as manifests write it.
 std::string manifest_crc32c(std::uint32_t value);
 
+/// The CRC-32C that a manifest tells of a file; nothing when it tells another checksum or none.
+std::optional<std::uint32_t> crc32c_of(const ManifestFile& file);
+
 }  // namespace drkit::systems::postgres

@@ -34,7 +34,7 @@ Result<ResultPtr> expect(Connection& connection, const Context& ctx, ExecStatusT
 
 }  // namespace
 
-Result<std::string> base_backup_command(const PostgresOptions& options) {
+Result<std::string> base_backup_command(const PostgresOptions& options, bool incremental) {
   if (options.label.size() > 900 || options.label.find_first_of(std::string_view("\n\r\0", 3)) != std::string::npos) {
     return Error(ErrorCode::invalid_argument, "the label must be one line of at most 900 bytes");
   }
@@ -48,12 +48,13 @@ Result<std::string> base_backup_command(const PostgresOptions& options) {
   command += options.wal ? ", WAL, WAIT 0" : ", WAIT 1";
   command += ", MANIFEST 'yes', MANIFEST_CHECKSUMS 'CRC32C'";
   command += options.verify_checksums ? ", VERIFY_CHECKSUMS 1" : ", VERIFY_CHECKSUMS 0";
+  if (incremental) command += ", INCREMENTAL";
   if (rate != 0) command += ", MAX_RATE " + std::to_string(rate);
   return command + ")";
 }
 
-Result<BackupStart> BaseBackup::begin(const Context& ctx, const PostgresOptions& options) {
-  DRKIT_ASSIGN(const std::string command, base_backup_command(options));
+Result<BackupStart> BaseBackup::begin(const Context& ctx, const PostgresOptions& options, bool incremental) {
+  DRKIT_ASSIGN(const std::string command, base_backup_command(options, incremental));
   BackupStart start;
   DRKIT_ASSIGN(const ResultPtr system, connection_->query(ctx, "IDENTIFY_SYSTEM"));
   start.system_id = field(system, 0, 0);

@@ -38,14 +38,14 @@ struct BackupMessage {
   ByteView data;        ///< of data; valid until the next call
 };
 
-/// The statement for these options. Errors: invalid_argument.
-Result<std::string> base_backup_command(const PostgresOptions& options);
+/// The statement for these options. incremental: since the manifest that was uploaded. Errors: invalid_argument.
+Result<std::string> base_backup_command(const PostgresOptions& options, bool incremental = false);
 
 /// One running backup: begin, next until Kind::end, finish.
 class BaseBackup {
  public:
   explicit BaseBackup(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
-  Result<BackupStart> begin(const Context& ctx, const PostgresOptions& options);
+  Result<BackupStart> begin(const Context& ctx, const PostgresOptions& options, bool incremental = false);
   Result<BackupMessage> next(const Context& ctx);
   Result<BackupEnd> finish() const;
   Connection& connection() { return *connection_; }

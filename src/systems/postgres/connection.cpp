@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -147,6 +148,10 @@ Result<void> Connection::send(const Context& ctx, const std::string& sql) {
   if (PQsendQuery(connection_, sql.c_str()) != 1) {
     return error_of_connection(connection_, "cannot send a command to the server", false);
   }
+  return flush(ctx);
+}
+
+Result<void> Connection::flush(const Context& ctx) {
   for (;;) {
     const int left = PQflush(connection_);
     if (left == 0) return {};
@@ -185,6 +190,34 @@ Result<CopyMessage> Connection::next_copy(const Context& ctx) {
     if (size < -1)
       return with_warnings(error_of_connection(connection_, "the connection to the server was lost", false));
     DRKIT_TRY(wait_for_input(ctx));
+  }
+}
+
+Result<void> Connection::copy_in(const Context& ctx, ByteView bytes) {
+  const NoticeScope scope(notice_context_, ctx);
+  constexpr std::size_t kPieceBytes = 64 * 1024;
+  while (!bytes.empty()) {
+    const ByteView piece = bytes.first(std::min(bytes.size(), kPieceBytes));
+    const int put =
+        PQputCopyData(connection_, reinterpret_cast<const char*>(piece.data()), static_cast<int>(piece.size()));
+    if (put < 0) return error_of_connection(connection_, "cannot send data to the server", false);
+    DRKIT_TRY(flush(ctx));
+    if (put == 1) bytes = bytes.subspan(piece.size());
+  }
+  for (;;) {
+    const int put = PQputCopyEnd(connection_, nullptr);
+    if (put < 0) return error_of_connection(connection_, "cannot send data to the server", false);
+    DRKIT_TRY(flush(ctx));
+    if (put == 1) return {};
+  }
+}
+
+Result<void> Connection::drop_results(const Context& ctx) {
+  for (;;) {
+    const auto result = next_result(ctx);
+    if (result.ok() && *result == nullptr) return {};
+    if (PQstatus(connection_) != CONNECTION_OK || ctx.cancel.cancelled())
+      return result.ok() ? Error(ErrorCode::unavailable, "the connection to the server was lost") : result.error();
   }
 }
 

@@ -66,6 +66,10 @@ class Connection {
   Result<ResultPtr> next_result(const Context& ctx);
   /// The next message of a running COPY OUT.
   Result<CopyMessage> next_copy(const Context& ctx);
+  /// Everything that a running COPY IN shall have, and its end. The result of the copy comes from next_result.
+  Result<void> copy_in(const Context& ctx, ByteView bytes);
+  /// Takes the results that a failed statement has left, so that the session can go on. Errors: when it cannot.
+  Result<void> drop_results(const Context& ctx);
   /// Sends one statement and gives its first result, which must have rows.
   Result<ResultPtr> query(const Context& ctx, const std::string& sql);
 
@@ -88,6 +92,7 @@ class Connection {
   Result<void> finish_connecting(const Context& ctx, std::chrono::steady_clock::time_point deadline);
   Result<void> wait(const Context& ctx, bool for_reading) const;
   Result<void> wait_for_input(const Context& ctx);
+  Result<void> flush(const Context& ctx);
   Error with_warnings(Error error) const;
   static void on_notice(void* self, const PGresult* result);
 

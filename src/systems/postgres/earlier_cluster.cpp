@@ -1,7 +1,5 @@
 #include "systems/postgres/earlier_cluster.hpp"
 
-#include <charconv>
-
 #include "systems/postgres/backup_manifest.hpp"
 
 namespace drkit::systems::postgres {
@@ -13,15 +11,6 @@ constexpr std::size_t kListedProblems = 1000;
 std::string value_of(const SourceReceipt& receipt, const std::string& key) {
   const auto found = receipt.find(key);
   return found == receipt.end() ? std::string() : found->second;
-}
-
-// The four bytes of a manifest's CRC-32C, lowest first.
-std::optional<std::uint32_t> crc_of(const ManifestFile& file) {
-  if (file.algorithm != "CRC32C" || file.checksum.size() != 8) return std::nullopt;
-  std::uint32_t written = 0;
-  const char* begin = file.checksum.data();
-  if (std::from_chars(begin, begin + 8, written, 16).ptr != begin + 8) return std::nullopt;
-  return written >> 24 | (written >> 8 & 0xFF00) | (written << 8 & 0xFF0000) | written << 24;
 }
 
 Lsn trusted_below(const SourceReceipt& receipt, const ClusterNow& now) {
@@ -53,7 +42,7 @@ Result<std::optional<EarlierCluster>> understand_earlier(const Context& ctx, con
     return std::optional<EarlierCluster>();
   }
   const auto facts = read_backup_manifest(as_text(**text), [&cluster](const ManifestFile& file) -> Result<void> {
-    if (const auto crc = crc_of(file)) cluster.files.emplace(file.path, EarlierCluster::File{file.size_bytes, *crc});
+    if (const auto crc = crc32c_of(file)) cluster.files.emplace(file.path, EarlierCluster::File{file.size_bytes, *crc});
     return {};
   });
   if (!facts.ok()) {

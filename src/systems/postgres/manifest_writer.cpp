@@ -51,9 +51,13 @@ std::string ManifestWriter::begin() const {
 }
 
 std::string ManifestWriter::end() {
-  std::string text = "\n],\n\"WAL-Ranges\": [\n{ \"Timeline\": " + std::to_string(range_.timeline) +
-                     ", \"Start-LSN\": \"" + format_lsn(range_.start) + "\", \"End-LSN\": \"" + format_lsn(range_.end) +
-                     "\" }\n],\n";
+  std::string text = "\n],\n\"WAL-Ranges\": [\n";
+  for (std::size_t i = 0; i < ranges_.size(); ++i) {
+    text += i == 0 ? "" : ",\n";
+    text += "{ \"Timeline\": " + std::to_string(ranges_[i].timeline) + ", \"Start-LSN\": \"" +
+            format_lsn(ranges_[i].start) + "\", \"End-LSN\": \"" + format_lsn(ranges_[i].end) + "\" }";
+  }
+  text += "\n],\n";
   hash_.update(as_bytes(text));
   checksum_ = to_hex(hash_.finish());
   text += "\"Manifest-Checksum\": \"" + checksum_ + "\"}\n";

@@ -23,11 +23,14 @@ struct ManifestLine {
 /// 2, which names the system.
 class ManifestWriter {
  public:
-  ManifestWriter(int server_version, std::string system_id, std::vector<ManifestLine> files, WalRange range)
+  ManifestWriter(int server_version, std::string system_id, std::vector<ManifestLine> files,
+                 std::vector<WalRange> ranges)
       : version_(server_version >= 170000 ? 2 : 1),
         system_id_(std::move(system_id)),
         files_(std::move(files)),
-        range_(range) {}
+        ranges_(std::move(ranges)) {}
+  ManifestWriter(int server_version, std::string system_id, std::vector<ManifestLine> files, WalRange range)
+      : ManifestWriter(server_version, std::move(system_id), std::move(files), std::vector<WalRange>{range}) {}
   /// The next piece; empty at the end.
   std::string next();
   /// The SHA-256 in its last line; "" before the end.
@@ -40,7 +43,7 @@ class ManifestWriter {
   int version_;
   std::string system_id_;
   std::vector<ManifestLine> files_;
-  WalRange range_;
+  std::vector<WalRange> ranges_;
   std::size_t next_ = 0;
   enum class Stage : std::uint8_t { begin, files, ended } stage_ = Stage::begin;
   Sha256 hash_;

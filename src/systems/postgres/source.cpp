@@ -6,10 +6,8 @@
 #include <drkit/postgres.hpp>
 
 #include "systems/postgres/backup_label.hpp"
-#include "systems/postgres/base_backup.hpp"
-#include "systems/postgres/manifest_digest.hpp"
 #include "systems/postgres/source_modes.hpp"
-#include "systems/postgres/tar_reader.hpp"
+#include "systems/postgres/stream_source.hpp"
 
 namespace drkit::systems::postgres {
 namespace {
@@ -40,69 +38,23 @@ std::uint64_t bytes_of_setting(const std::string& text) {
   return unit == "GB" ? value << 30 : unit == "MB" ? value << 20 : unit == "kB" ? value << 10 : value;
 }
 
-class PostgresSource final : public Source {
- public:
-  PostgresSource(ConnectionParameters parameters, PostgresOptions options)
-      : parameters_(std::move(parameters)), options_(std::move(options)) {}
-
-  SourceInfo info() const override { return {"postgres", server_name(parameters_), false, false}; }
-  std::uint64_t estimated_bytes() const override { return start_.total_bytes; }
-  Result<void> begin(const Context& ctx) override;
-  Result<std::unique_ptr<Stream>> next(const Context& ctx) override;
-  Result<SourceReceipt> finish(const Context& ctx) override;
-
-  // For the stream of the current member.
-  const Entry& entry() const { return entry_; }
-  Result<std::size_t> read(const Context& ctx, std::span<std::byte> buffer);
-  Result<void> close_stream() const;
-
- private:
-  enum class Stage : std::uint8_t { idle, members, manifest, ended, finished };
-
-  Result<TarEvent> next_event(const Context& ctx);
-  Result<bool> pull(const Context& ctx);
-  Result<void> enter_archive(const std::string& name);
-  Result<std::size_t> read_member(const Context& ctx, std::span<std::byte> buffer);
-  Result<std::size_t> read_manifest(const Context& ctx, std::span<std::byte> buffer);
-  Result<void> skip_rest(const Context& ctx);
-  std::unique_ptr<Stream> stream_of(Entry entry);
-  void remember(const Entry& member);
-  Entry root_entry() const;
-
-  ConnectionParameters parameters_;
-  PostgresOptions options_;
-  std::unique_ptr<BaseBackup> backup_;
-  BackupStart start_;
-  SourceReceipt receipt_;
-  Stage stage_ = Stage::idle;
-  bool root_given_ = false;
-  bool manifest_given_ = false;
-  bool manifest_checked_ = false;
-  std::optional<TarReader> tar_;
-  std::string prefix_;
-  ByteView unread_;  ///< of the current message
-  Entry entry_;
-  bool member_open_ = false;
-  std::optional<std::uint32_t> root_mode_;
-  std::uint32_t uid_ = 0, gid_ = 0;
-  std::int64_t newest_ns_ = 0;
-  std::string label_text_;
-  ManifestDigest manifest_digest_;
-};
-
 class MemberStream final : public Stream {
  public:
   explicit MemberStream(PostgresSource& source) : source_(source) {}
   const Entry& entry() const override { return source_.entry(); }
+  bool wants_earlier() const override { return source_.has_changes(); }
+  Reuse compare(const Entry& earlier) override { return source_.compare(earlier); }
+  void forget_earlier() override { source_.forget_earlier(); }
   Result<ReadResult> read(const Context& ctx, std::span<std::byte> buffer) override {
-    DRKIT_ASSIGN(const std::size_t count, source_.read(ctx, buffer));
-    return ReadResult{count, 0};
+    return source_.read_run(ctx, buffer);
   }
   Result<void> close(const Context&) override { return source_.close_stream(); }
 
  private:
   PostgresSource& source_;
 };
+
+}  // namespace
 
 Result<void> PostgresSource::begin(const Context& ctx) {
   if (stage_ != Stage::idle) return Error(ErrorCode::precondition_failed, "the backup was begun already");
@@ -116,8 +68,22 @@ Result<void> PostgresSource::begin(const Context& ctx) {
   receipt_["major_version"] = std::to_string(connection->server_version() / 10000);
   DRKIT_ASSIGN(const ResultPtr segment, connection->query(ctx, "SHOW wal_segment_size"));
   receipt_["wal_segment_bytes"] = std::to_string(bytes_of_setting(field(segment, 0, 0)));
+  DRKIT_ASSIGN(std::string why_not, why_no_summaries(ctx, *connection));
+  compares_ = why_not.empty();
+  if (!compares_) why_full_ = std::move(why_not);
   backup_ = std::make_unique<BaseBackup>(std::move(connection));
-  DRKIT_ASSIGN(start_, backup_->begin(ctx, options_));
+  stage_ = Stage::waiting;
+  return compares_ ? Result<void>() : start(ctx);
+}
+
+Result<void> PostgresSource::start(const Context& ctx) {
+  if (stage_ != Stage::waiting) return {};
+  if (earlier_) DRKIT_TRY(start_incremental(ctx));
+  compares_ = incremental_;
+  if (!incremental_) {
+    DRKIT_ASSIGN(start_, backup_->begin(ctx, options_));
+  }
+  receipt_[incremental_ ? "incremental_from" : "full_because"] = incremental_ ? earlier_->start_lsn : why_full_;
   receipt_["system_id"] = start_.system_id;
   receipt_["start_lsn"] = start_.start_lsn;
   receipt_["timeline"] = start_.timeline;
@@ -175,6 +141,7 @@ Result<TarEvent> PostgresSource::next_event(const Context& ctx) {
 
 Result<std::unique_ptr<Stream>> PostgresSource::next(const Context& ctx) {
   if (backup_ == nullptr) return Error(ErrorCode::precondition_failed, "the backup was not begun");
+  DRKIT_TRY(start(ctx));
   DRKIT_TRY(skip_rest(ctx));
   DRKIT_ASSIGN(const TarEvent event, next_event(ctx));
   if (event.kind == TarEvent::Kind::entry) {
@@ -182,7 +149,8 @@ Result<std::unique_ptr<Stream>> PostgresSource::next(const Context& ctx) {
     member.path =
         member.path.empty() ? prefix_.substr(0, prefix_.empty() ? 0 : prefix_.size() - 1) : prefix_ + member.path;
     remember(member);
-    return stream_of(std::move(member));
+    DRKIT_TRY(begin_member(ctx, std::move(member)));
+    return std::unique_ptr<Stream>(std::make_unique<MemberStream>(*this));
   }
   if (stage_ == Stage::members) return Error(ErrorCode::corrupt, "the archive holds data outside of members");
   if (!root_given_) {
@@ -195,7 +163,9 @@ Result<std::unique_ptr<Stream>> PostgresSource::next(const Context& ctx) {
     manifest.path = kManifestName;
     manifest.type = EntryType::regular;
     manifest.mode = 0600;
-    return stream_of(std::move(manifest));
+    auto stream = stream_of(std::move(manifest));
+    if (incremental_) DRKIT_TRY(begin_manifest(ctx));
+    return stream;
   }
   return std::unique_ptr<Stream>();
 }
@@ -204,6 +174,16 @@ std::unique_ptr<Stream> PostgresSource::stream_of(Entry entry) {
   entry_ = std::move(entry);
   member_open_ = true;
   return std::make_unique<MemberStream>(*this);
+}
+
+Result<void> PostgresSource::begin_member(const Context& ctx, Entry member) {
+  entry_ = std::move(member);
+  member_open_ = true;
+  if (!incremental_ || entry_.type != EntryType::regular) return {};
+  if (auto whole = whole_path(entry_.path)) return begin_changes(ctx, std::move(*whole));
+  if (entry_.path == "backup_label") return begin_label(ctx);
+  complete_.add(entry_);
+  return {};
 }
 
 // The archive has no entry for the data directory itself: its attributes are those of the directories in it.
@@ -224,6 +204,7 @@ Entry PostgresSource::root_entry() const {
 }
 
 Result<std::size_t> PostgresSource::read(const Context& ctx, std::span<std::byte> buffer) {
+  if (!held_.empty() || writer_) return give_held(buffer);
   if (!member_open_ || entry_.type != EntryType::regular) return std::size_t{0};
   return entry_.path == kManifestName ? read_manifest(ctx, buffer) : read_member(ctx, buffer);
 }
@@ -289,6 +270,9 @@ Result<void> PostgresSource::close_stream() const {
 
 // Entries without content end by an event of their own; content that nobody read is passed over.
 Result<void> PostgresSource::skip_rest(const Context& ctx) {
+  changes_.reset();
+  walk_.reset();
+  held_.clear();
   if (!member_open_) return {};
   if (entry_.path.empty() && root_given_) {
     member_open_ = false;
@@ -325,8 +309,6 @@ Result<SourceReceipt> PostgresSource::finish(const Context& ctx) {
   stage_ = Stage::finished;
   return receipt_;
 }
-
-}  // namespace
 
 std::unique_ptr<Source> make_stream_source(ConnectionParameters parameters, PostgresOptions options) {
   return std::make_unique<PostgresSource>(std::move(parameters), std::move(options));

@@ -30,6 +30,7 @@ class AutomaticSource final : public Source {
   Result<void> compare_with(const Context& ctx, const EarlierSnapshot& earlier) override {
     return inner_ ? inner_->compare_with(ctx, earlier) : Result<void>();
   }
+  Result<void> start(const Context& ctx) override { return inner_ ? inner_->start(ctx) : Result<void>(); }
   std::uint64_t estimated_bytes() const override { return inner_ ? inner_->estimated_bytes() : 0; }
   Result<std::unique_ptr<Stream>> next(const Context& ctx) override {
     if (!inner_) return Error(ErrorCode::precondition_failed, "the backup was not begun");
