@@ -14,6 +14,13 @@ free_port() {
   return 1
 }
 
+# own_port DIR [NAME]: the port that an earlier start in DIR had, so that clients find the server again; else a free one.
+own_port() {
+  local file=$1/${2:-own}.port
+  [ -s "$file" ] || free_port >"$file"
+  cat "$file"
+}
+
 # Servers that refuse to be root run as USER then; for everyone else the command runs as it is.
 run_as() {
   local user=$1
