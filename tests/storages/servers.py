@@ -80,8 +80,12 @@ class S3(Scripted):
     def endpoint(self):
         return self.env["S3_ENDPOINT"]
 
-    def address(self, name, endpoint=None):
-        return f"s3://{self.bucket}/{name}?endpoint={endpoint or self.endpoint}"
+    def target(self):
+        """host:port of the server."""
+        return self.endpoint.partition("://")[2]
+
+    def address(self, name, host=None):
+        return f"s3://{self.bucket}/{name}?endpoint=http://{host or self.target()}"
 
     def environment(self):
         return {name: value for name, value in self.env.items() if name.startswith("AWS_")}
@@ -102,9 +106,11 @@ class Versitygw(S3):
 class WebDav(Scripted):
     scheme = "webdav"
 
+    def target(self):
+        return (self.folder / "url").read_text().strip().partition("://")[2]
+
     def address(self, name, host=None):
-        scheme, _, own = (self.folder / "url").read_text().strip().partition("://")
-        return f"{self.scheme}+{scheme}://drkit@{host or own}/{name}"
+        return f"{self.scheme}+http://drkit@{host or self.target()}/{name}"
 
     def environment(self):
         return {"DRKIT_STORAGE_PASSWORD": "drkit-test"}
@@ -135,10 +141,12 @@ class Sftp(Scripted):
         """The server and the processes of its connections."""
         script(self.name, "stop", self.folder)
 
-    def address(self, name, port=None):
+    def target(self):
+        return "127.0.0.1:" + assignments(self.folder / "env")["PORT"]
+
+    def address(self, name, host=None):
         env = assignments(self.folder / "env")
-        host = f"{env['USER']}@127.0.0.1:{port or env['PORT']}"
-        return f"sftp://{host}{self.folder}/data/{name}?host_key={env['FINGERPRINT']}"
+        return f"sftp://{env['USER']}@{host or self.target()}{self.folder}/data/{name}?host_key={env['FINGERPRINT']}"
 
     def environment(self):
         return {"DRKIT_STORAGE_KEY_FILE": str(self.folder / "id_ed25519")}
