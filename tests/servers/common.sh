@@ -55,6 +55,17 @@ is_stopped() {
   ! cat "/proc/$1/task/"*/status 2>/dev/null | grep '^State:' | grep -qv '^State:.[TtZX]'
 }
 
+is_gone() {
+  ! is_running "$1"
+}
+
+# kill_processes PID...: back when all of them are gone, and their ports free.
+kill_processes() {
+  local pid
+  kill -KILL "$@" 2>/dev/null || true
+  for pid in "$@"; do wait_until 10 is_gone "$pid" || { echo "process $pid does not end" >&2; return 1; }; done
+}
+
 # pause_processes PID...: back when all of them stand still.
 pause_processes() {
   local pid

@@ -162,7 +162,7 @@ case $command in
   start) start "$dir" ;;
   stop) stop "$dir" ;;
   admin) radosgw-admin -c "$dir/ceph.conf" "$@" ;;
-  kill) kill -KILL "$(cat "$dir/rgw.pid")" ;;
+  kill) kill_processes "$(cat "$dir/rgw.pid")" ;;
   revive) run_gateway "$dir" ;;
   pause) pause_processes "$(cat "$dir/osd.pid")" ;;
   resume) kill -CONT "$(cat "$dir/osd.pid")" ;;

@@ -84,7 +84,7 @@ case $command in
   start) start "$@" ;;
   stop) stop_daemon "${1:?folder}" versitygw ;;
   pause) pause_processes "$(cat "${1:?folder}/versitygw.pid")" ;;
-  kill) kill -KILL "$(cat "${1:?folder}/versitygw.pid")" ;;
+  kill) kill_processes "$(cat "${1:?folder}/versitygw.pid")" ;;
   resume) kill -CONT "$(cat "${1:?folder}/versitygw.pid")" ;;
   *)
     echo "unknown command $command" >&2
