@@ -32,6 +32,24 @@ std::vector<std::string> cells(const Snapshot& snapshot) {
           visible(tag_text(snapshot))};
 }
 
+std::vector<std::string> cells(const DamagedSnapshot& snapshot) {
+  return {snapshot.id.substr(0, 8), "?", "?", "?", "?", "damaged", "-", ""};
+}
+
+Json list_of(const std::vector<Snapshot>& snapshots) {
+  Json list = Json::array();
+  for (const Snapshot& snapshot : snapshots) list.push_back(Json::parse(to_json(snapshot)));
+  return list;
+}
+
+Json list_of(const std::vector<DamagedSnapshot>& damaged) {
+  Json list = Json::array();
+  for (const DamagedSnapshot& snapshot : damaged) {
+    list.push_back({{"id", snapshot.id}, {"error", error_document(snapshot.error)}});
+  }
+  return list;
+}
+
 // Every column as wide as its widest cell; sizes to the right.
 void print_table(Session& session, const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths(rows.front().size());
@@ -57,18 +75,24 @@ Result<int> run_snapshots(Session& session, const SnapshotsArguments& arguments)
   }
   filter.source = arguments.source;
   DRKIT_ASSIGN(const Repository repository, session.open(arguments.repository));
-  DRKIT_ASSIGN(const std::vector<Snapshot> snapshots, repository.snapshots(session.context(), filter));
+  std::vector<DamagedSnapshot> damaged;
+  DRKIT_ASSIGN(const std::vector<Snapshot> snapshots, repository.snapshots(session.context(), filter, &damaged));
+  for (const DamagedSnapshot& snapshot : damaged) {
+    session.screen().line("drkit: snapshot " + snapshot.id + " is damaged: " + snapshot.error.to_string());
+  }
+  const ExitCode code = damaged.empty() ? kComplete : kDamage;
   if (session.json()) {
-    Json list = Json::array();
-    for (const Snapshot& snapshot : snapshots) list.push_back(Json::parse(to_json(snapshot)));
-    session.print_document({{"status", "complete"}, {"snapshots", std::move(list)}});
-    return kComplete;
+    session.print_document({{"status", damaged.empty() ? "complete" : "partial"},
+                            {"snapshots", list_of(snapshots)},
+                            {"damaged", list_of(damaged)}});
+    return code;
   }
   std::vector<std::vector<std::string>> rows;
   if (!session.quiet()) rows.push_back({"ID", "TIME", "SOURCE", "SIZE", "NEW DATA", "STATUS", "LAST PROOF", "TAGS"});
+  for (const DamagedSnapshot& snapshot : damaged) rows.push_back(cells(snapshot));
   for (const Snapshot& snapshot : snapshots) rows.push_back(cells(snapshot));
   if (!rows.empty()) print_table(session, rows);
-  return kComplete;
+  return code;
 }
 
 }  // namespace
