@@ -239,12 +239,18 @@ TEST_CASE("governance can be bypassed by who asks for it, a legal hold cannot") 
 TEST_CASE("a bucket without object lock says so") {
   const auto storage = s3_fresh(s3_options(rgw(), shared_bucket()));
   REQUIRE(storage->put({}, "key", as_bytes("x"), {}).ok());
+  S3Options fixed = s3_options(rgw(), shared_bucket());
+  fixed.prefix = "unlocked";
+  const auto unlocked = make_s3_storage({}, std::move(fixed));
+  REQUIRE(unlocked.ok());
+  REQUIRE((*unlocked)->put({}, "key", as_bytes("x"), {}).ok());
   RetainOptions retain;
   retain.until_ns = Clock::system().wall_ns() + kDay;
   StorageOptions place;
   place.user = rgw().access_key_id;
   place.password = Secret::from_text(rgw().secret_access_key);
-  const auto retained = retain_objects({}, "s3://" + shared_bucket() + "?endpoint=" + rgw().endpoint, place, retain);
+  const auto retained =
+      retain_objects({}, "s3://" + shared_bucket() + "/unlocked?endpoint=" + rgw().endpoint, place, retain);
   REQUIRE_FALSE(retained.ok());
   CHECK(retained.error().code() == ErrorCode::unsupported);
   const auto extended = storage->extend_retention({}, "key", Clock::system().wall_ns() + kDay);
