@@ -32,7 +32,7 @@ typedef struct drk_storage_options {
   const char* proxy;
 } drk_storage_options;
 #define DRK_STORAGE_OPTIONS_INIT \
-  { sizeof(drk_storage_options), 0, 0, 0, 5, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+  { sizeof(drk_storage_options), 0, 0, 0, 8, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
 /**
  * Opens `file:///dir`, a bare path, `mem:`, or `sftp://user@host/dir`.

@@ -137,13 +137,18 @@ int Session::finish(int code) {
   return code == kComplete ? kFailed : code;
 }
 
-Result<drkit::StoragePtr> Session::storage(const std::string& address, const drkit::StorageOptions& options) {
+Result<drkit::StorageOptions> Session::with_access(const drkit::StorageOptions& options) {
   drkit::StorageOptions full;
   full.create = options.create;
   full.upload_bytes_per_second = options.upload_bytes_per_second;
   full.download_bytes_per_second = options.download_bytes_per_second;
   full.attempts = options.attempts;
   DRKIT_TRY(add_access(options_.access, full));
+  return full;
+}
+
+Result<drkit::StoragePtr> Session::storage(const std::string& address, const drkit::StorageOptions& options) {
+  DRKIT_ASSIGN(const drkit::StorageOptions full, with_access(options));
   return drkit::open_storage(context_, address, full);
 }
 
@@ -159,7 +164,18 @@ Result<drkit::Repository> Session::open(const std::string& address, const drkit:
   DRKIT_ASSIGN(drkit::OpenOptions open, open_options());
   DRKIT_ASSIGN(drkit::StoragePtr place, storage(address, options));
   DRKIT_ASSIGN(open.credential, find_credential(context_, options_.secrets));
+  place_ = place;
   return drkit::Repository::open(context_, std::move(place), std::move(open));
+}
+
+drkit::Result<std::vector<drkit::MirrorGap>> Session::missing_copies() {
+  DRKIT_ASSIGN(std::vector<drkit::MirrorGap> gaps, drkit::settle_mirror(context_, place_));
+  constexpr std::size_t kShown = 50;
+  for (std::size_t i = 0; i < gaps.size() && i < kShown && !json(); ++i) {
+    screen_.line("drkit: copy " + std::to_string(gaps[i].copy + 1) + " of the mirror lacks " +
+                 (gaps[i].key.empty() ? "objects" : gaps[i].key) + ": " + gaps[i].reason);
+  }
+  return gaps;
 }
 
 void Session::print(std::string_view text) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <drkit/drkit.hpp>
+#include <drkit/mirror.hpp>
 #include <nlohmann/json.hpp>
 
 #include "screen.hpp"
@@ -67,9 +68,13 @@ class Session {
   bool json() const { return options_.json; }
   bool quiet() const { return options_.quiet; }
 
+  /// The options with the credentials of the command line and the environment.
+  drkit::Result<drkit::StorageOptions> with_access(const drkit::StorageOptions& options = {});
   drkit::Result<drkit::StoragePtr> storage(const std::string& address, const drkit::StorageOptions& options = {});
   drkit::Result<drkit::Repository> open(const std::string& address, const drkit::StorageOptions& options = {});
   drkit::Result<drkit::OpenOptions> open_options();
+  /// After an operation on the repository that was opened: what is not on every copy of a mirror. Shows it to people.
+  drkit::Result<std::vector<drkit::MirrorGap>> missing_copies();
 
   /// Writes to standard output; a failure shows itself in finish().
   void print(std::string_view text);
@@ -85,6 +90,7 @@ class Session {
   void configure();
   int finish(int code);
 
+  drkit::StoragePtr place_;  ///< of the repository that was opened
   drkit::Context context_;
   Screen screen_;
   CommonOptions options_;

@@ -84,12 +84,19 @@ Result<int> run_backup(Session& session, const BackupArguments& arguments) {
   DRKIT_ASSIGN(const std::unique_ptr<Source> source, open_source(session.context(), arguments.source, from));
   DRKIT_ASSIGN(const Snapshot snapshot, backup(session.context(), repository, *source, options));
   session.screen().clear();
+  DRKIT_ASSIGN(const std::vector<MirrorGap> gaps, session.missing_copies());
+  // Whole on the quorum and not on every copy: that is no success.
+  const Status status = gaps.empty() || snapshot.status != Status::complete ? snapshot.status : Status::partial;
   if (session.json()) {
-    session.print_document({{"status", status_name(snapshot.status)}, {"snapshot", Json::parse(to_json(snapshot))}});
+    Json document = {{"status", status_name(status)}, {"snapshot", Json::parse(to_json(snapshot))}};
+    for (const MirrorGap& gap : gaps) {
+      document["mirror_gaps"].push_back({{"copy", gap.copy + 1}, {"key", gap.key}, {"reason", gap.reason}});
+    }
+    session.print_document(document);
   }
   show(session, snapshot);
   session.problems(snapshot.problems, snapshot.stats.problems);
-  return exit_code(snapshot.status);
+  return exit_code(status);
 }
 
 }  // namespace

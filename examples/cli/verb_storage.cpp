@@ -1,4 +1,5 @@
-// drkit storage probe: is this place safe for a repository?
+// drkit storage: is this place safe for a repository, and how long is it protected?
+#include <drkit/object_lock.hpp>
 #include <drkit/probe.hpp>
 
 #include "session.hpp"
@@ -36,14 +37,37 @@ Result<int> run_probe(Session& session, const ProbeArguments& arguments) {
   return report.safe() ? kComplete : kFailed;
 }
 
-}  // namespace
+struct RetainArguments {
+  std::string address;
+  unsigned days = 0;
+  std::string legal_hold;
+};
 
-void add_storage(CLI::App& app, Session& session) {
-  CLI::App* group = app.add_subcommand("storage", "Look at a storage itself");
-  group->require_subcommand(1);
-  group->footer("Example:\n  drkit storage probe sftp://backup@host/srv/backup");
+Result<int> run_retain(Session& session, const RetainArguments& arguments) {
+  constexpr std::int64_t kDayNs = 24LL * 3600 * 1'000'000'000;
+  RetainOptions options;
+  if (arguments.days > 0) options.until_ns = session.context().clock->wall_ns() + arguments.days * kDayNs;
+  if (!arguments.legal_hold.empty()) options.legal_hold = arguments.legal_hold == "on";
+  DRKIT_ASSIGN(const StorageOptions place, session.with_access());
+  DRKIT_ASSIGN(const RetainReport report, retain_objects(session.context(), arguments.address, place, options));
+  session.screen().clear();
+  const Status status = report.failures.empty() ? Status::complete : Status::partial;
+  if (session.json()) {
+    Json failures = Json::array();
+    for (const RetainFailure& one : report.failures) failures.push_back({{"key", one.key}, {"reason", one.reason}});
+    session.print_document({{"status", status == Status::complete ? "complete" : "partial"},
+                            {"objects", report.objects},
+                            {"bytes", report.bytes},
+                            {"failures", std::move(failures)}});
+  }
+  for (const RetainFailure& one : report.failures) session.summary(visible(one.key) + ": " + visible(one.reason));
+  session.summary(std::to_string(report.objects) + " objects protected, " + human_bytes(report.bytes));
+  return exit_code(status);
+}
+
+void add_probe(CLI::App& group, Session& session) {
   auto arguments = std::make_shared<ProbeArguments>();
-  CLI::App* verb = session.add_verb(*group, "probe", "Try what a storage really does, and whether it is safe",
+  CLI::App* verb = session.add_verb(group, "probe", "Try what a storage really does, and whether it is safe",
                                     "drkit storage probe sftp://backup@host/srv/backup", false);
   session.add_storage_options(verb);
   verb->add_option("URL", arguments->address, "The storage; nothing that is there is touched")->required();
@@ -51,6 +75,30 @@ void add_storage(CLI::App& app, Session& session) {
   verb->add_option("--small-objects", arguments->small_objects, "How many small objects are put for the rate")
       ->check(CLI::Range(1, 10000));
   session.on(verb, [arguments](Session& s) { return run_probe(s, *arguments); });
+}
+
+void add_retain(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<RetainArguments>();
+  CLI::App* verb = session.add_verb(
+      group, "retain", "Protect every object of a repository by Object Lock for longer",
+      "drkit storage retain 's3://backups/db1?object_lock=compliance&retain_days=30' --days 30", false);
+  session.add_storage_options(verb);
+  verb->add_option("URL", arguments->address, "s3://bucket/prefix, in a bucket with Object Lock")->required();
+  verb->add_option("--days", arguments->days, "From now on; what is protected for longer stays so")
+      ->check(CLI::Range(1, 36500));
+  verb->add_option("--legal-hold", arguments->legal_hold, "on: nobody deletes until it is off; off: lift it")
+      ->check(CLI::IsMember({"on", "off"}));
+  session.on(verb, [arguments](Session& s) { return run_retain(s, *arguments); });
+}
+
+}  // namespace
+
+void add_storage(CLI::App& app, Session& session) {
+  CLI::App* group = app.add_subcommand("storage", "Look at a storage itself, or protect what is in it");
+  group->require_subcommand(1);
+  group->footer("Example:\n  drkit storage probe sftp://backup@host/srv/backup");
+  add_probe(*group, session);
+  add_retain(*group, session);
 }
 
 }  // namespace cli

@@ -19,7 +19,7 @@ struct StorageOptions {
   bool create = false;                        ///< make the place when it does not exist
   std::uint64_t upload_bytes_per_second = 0;  ///< 0: unlimited
   std::uint64_t download_bytes_per_second = 0;
-  unsigned attempts = 5;  ///< of retryable failures; 1: no retry
+  unsigned attempts = 8;  ///< of retryable failures, with waits of half a minute in all; 1: no retry
   /// Credentials of storages that take some. S3 without a user asks the standard AWS places instead.
   std::string user = {};                     ///< name, or access key id
   Secret password = {};                      ///< password, secret access key, bearer token, or passphrase of key_file

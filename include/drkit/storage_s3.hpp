@@ -83,9 +83,10 @@ struct S3Options {
   std::string client_key_file;          ///< PEM file
   std::string proxy;
 
-  std::size_t part_size_bytes = std::size_t{8} << 20;  ///< larger objects are put in parts; at least 5 MiB
-  unsigned parallel_parts = 4;                         ///< of one object
+  std::size_t part_size_bytes = std::size_t{32} << 20;  ///< larger objects are put in parts; at least 5 MiB
+  unsigned parallel_parts = 4;                          ///< of one object
   unsigned max_connections = 16;
+  unsigned open_attempts = 1;  ///< of the question that opening asks, while failures are retryable
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds stall_timeout{30'000};  ///< no byte in either direction for so long: timeout
   bool content_md5 = true;                          ///< beside the SHA-256 that always goes along; Object Lock needs it

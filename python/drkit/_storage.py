@@ -47,13 +47,29 @@ class BuiltinStorage(Storage):
         return f"<Storage {self.info().name}>"
 
 
+def access_of(
+    user: str = "",
+    password: Optional[Password] = None,
+    key_file: Optional[PathText] = None,
+    agent_socket: Optional[PathText] = None,
+    ca_file: Optional[PathText] = None,
+    client_certificate_file: Optional[PathText] = None,
+    client_key_file: Optional[PathText] = None,
+    proxy: str = "",
+) -> _core._Access:
+    """Credentials and trust as the core takes them."""
+    files = [key_file, agent_socket, ca_file, client_certificate_file, client_key_file]
+    key, agent, authorities, certificate, certificate_key = ("" if one is None else os.fspath(one) for one in files)
+    return (user, secret_of(password), key, agent, authorities, certificate, certificate_key, proxy)
+
+
 def open_storage(
     address: Union[str, os.PathLike[str]],
     *,
     create: bool = False,
     upload_limit: int = 0,
     download_limit: int = 0,
-    attempts: int = 5,
+    attempts: int = 8,
     user: str = "",
     password: Optional[Password] = None,
     key_file: Optional[PathText] = None,
@@ -71,9 +87,7 @@ def open_storage(
     Units: the limits are bytes per second, 0 for none; attempts counts tries of retryable failures.
     Errors: InvalidArgumentError, UnsupportedError (scheme), NotFoundError, UnauthenticatedError, UnavailableError.
     """
-    files = [key_file, agent_socket, ca_file, client_certificate_file, client_key_file]
-    key, agent, authorities, certificate, certificate_key = ("" if one is None else os.fspath(one) for one in files)
-    access = (user, secret_of(password), key, agent, authorities, certificate, certificate_key, proxy)
+    access = access_of(user, password, key_file, agent_socket, ca_file, client_certificate_file, client_key_file, proxy)
     return BuiltinStorage(
         _core.open_storage(os.fspath(address), create, upload_limit, download_limit, attempts, access)
     )

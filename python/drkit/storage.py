@@ -1,4 +1,4 @@
-"""What a storage really does, before a repository is trusted to it."""
+"""What a storage really does, before a repository is trusted to it; and how long it protects what it keeps."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import html
 import json
 import os
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Optional, Union
 
 from . import _core
 from ._spi import Storage
-from ._storage import BuiltinStorage, open_storage
+from ._storage import BuiltinStorage, access_of, open_storage
 
-__all__ = ["ProbeItem", "ProbeReport", "open_storage", "probe"]
+__all__ = ["ProbeItem", "ProbeReport", "RetainReport", "open_storage", "probe", "retain"]
 
 
 @dataclass(frozen=True)
@@ -75,3 +76,43 @@ def probe(
     values = json.loads(_core.probe_storage(handle, object_bytes, small_objects))
     values["items"] = tuple(ProbeItem(**one) for one in values["items"])
     return ProbeReport(**values)
+
+
+@dataclass(frozen=True)
+class RetainReport:
+    """What retain() did. objects and bytes: those that are now as wanted; failures: (key, reason) of the others."""
+
+    objects: int
+    bytes: int
+    failures: tuple[tuple[str, str], ...]
+
+    @property
+    def ok(self) -> bool:
+        """No object refused."""
+        return not self.failures
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, such as json.dumps takes."""
+        return {"objects": self.objects, "bytes": self.bytes, "failures": [list(one) for one in self.failures]}
+
+
+def retain(
+    address: str,
+    *,
+    until: Optional[Union[datetime, int]] = None,
+    legal_hold: Optional[bool] = None,
+    parallel: int = 8,
+    **access: Any,
+) -> RetainReport:
+    """Protects every object of a repository on S3 by Object Lock, for longer and never for shorter.
+
+    Shapes: until is a datetime with a time zone, or nanoseconds since the Unix epoch; None: retention stays as it is.
+    legal_hold sets (True) or lifts (False) the hold; access is user, password and the rest of open_storage.
+    Errors: UnsupportedError (no Object Lock there), InvalidArgumentError (nothing to do, a moment that is not ahead).
+    """
+    if isinstance(until, datetime):
+        if until.tzinfo is None:
+            raise ValueError("until needs a time zone")
+        until = int(until.timestamp()) * 1_000_000_000
+    objects, size, failures = _core.retain_objects(address, until or 0, legal_hold, parallel, access_of(**access))
+    return RetainReport(objects, size, tuple(failures))

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <tuple>
 
+#include <drkit/object_lock.hpp>
 #include <drkit/probe.hpp>
 #include <drkit/registry.hpp>
 #include <drkit/report.hpp>
@@ -149,13 +150,8 @@ py::list run_suite(const py::object& make, const py::object& wrap) {
 using Access =
     std::tuple<std::string, py::object, std::string, std::string, std::string, std::string, std::string, std::string>;
 
-StorageHandle open(const std::string& address, bool create, std::uint64_t upload, std::uint64_t download,
-                   unsigned attempts, const Access& access) {
+StorageOptions with_access(const Access& access) {
   StorageOptions options;
-  options.create = create;
-  options.upload_bytes_per_second = upload;
-  options.download_bytes_per_second = download;
-  options.attempts = attempts;
   const py::object& password = std::get<1>(access);
   if (!password.is_none()) options.password = secret_from_python(password);
   options.user = std::get<0>(access);
@@ -165,6 +161,16 @@ StorageHandle open(const std::string& address, bool create, std::uint64_t upload
   options.client_certificate_file = std::get<5>(access);
   options.client_key_file = std::get<6>(access);
   options.proxy = std::get<7>(access);
+  return options;
+}
+
+StorageHandle open(const std::string& address, bool create, std::uint64_t upload, std::uint64_t download,
+                   unsigned attempts, const Access& access) {
+  StorageOptions options = with_access(access);
+  options.create = create;
+  options.upload_bytes_per_second = upload;
+  options.download_bytes_per_second = download;
+  options.attempts = attempts;
   Job job;
   return {job.run([&](const Context& ctx) { return open_storage(ctx, address, options); })};
 }
@@ -173,6 +179,19 @@ std::string probe(const StorageHandle& handle, std::uint64_t object_bytes, unsig
   Job job;
   const ProbeOptions options{object_bytes, small_objects};
   return to_json(job.run([&](const Context& ctx) { return probe_storage(ctx, *handle.storage, options); }));
+}
+
+/// Objects, their bytes, and (key, reason) of those that refused.
+py::tuple retain(const std::string& address, std::int64_t until_ns, std::optional<bool> legal_hold, unsigned parallel,
+                 const Access& access) {
+  const StorageOptions options = with_access(access);
+  Job job;
+  const RetainReport report = job.run([&](const Context& ctx) {
+    return retain_objects(ctx, address, options, {until_ns, legal_hold, parallel});
+  });
+  py::list failures;
+  for (const RetainFailure& one : report.failures) failures.append(py::make_tuple(one.key, one.reason));
+  return py::make_tuple(report.objects, report.bytes, failures);
 }
 
 /// Every method of a storage as a call that answers signals.
@@ -239,6 +258,7 @@ void bind_storage(py::module_& module) {
   bind_methods(type);
   module.def("open_storage", &open);
   module.def("probe_storage", &probe);
+  module.def("retain_objects", &retain);
   module.def("wrap_storage", [](py::object object) { return StorageHandle{storage_of_python(std::move(object))}; });
   module.def("run_storage_suite", &run_suite);
 }

@@ -32,6 +32,7 @@ class Connection {
   CURLcode drive(const Context& ctx, Transfer& transfer, std::chrono::milliseconds stall_timeout);
   CURLcode result() const;
   std::int64_t bytes_sent() const;
+  void acknowledge_at_once() const;
   Error error_of(const Transfer& transfer, CURLcode code) const;
 
   std::vector<curl_socket_t> sockets_;  // open ones; still asked for while the handles go

@@ -33,6 +33,7 @@ class Transfer {
   Stop stop() const { return stop_; }
   /// Whether the head of the answer came to its end; libcurl takes one that was cut for whole.
   bool head_complete() const { return head_complete_; }
+  std::size_t received_bytes() const { return received_; }
   const char* error_text() const { return error_text_; }
   HttpResponse take_response() { return std::move(response_); }
 

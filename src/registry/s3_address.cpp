@@ -1,10 +1,9 @@
 #include "registry/s3_address.hpp"
 
-#include <drkit/storage_s3.hpp>
-
 namespace drkit::registry {
 
-Result<StoragePtr> open_s3(const Context& ctx, std::string_view address, const StorageOptions& options) {
+Result<std::shared_ptr<S3Storage>> open_bucket(const Context& ctx, std::string_view address,
+                                               const StorageOptions& options) {
   AwsPlaces places = aws_places_from_environment();
   places.proxy = options.proxy;
   places.ca_file = options.ca_file;
@@ -18,7 +17,12 @@ Result<StoragePtr> open_s3(const Context& ctx, std::string_view address, const S
   s3.client_certificate_file = options.client_certificate_file;
   s3.client_key_file = options.client_key_file;
   s3.proxy = options.proxy;
-  DRKIT_ASSIGN(std::shared_ptr<S3Storage> storage, make_s3_storage(ctx, std::move(s3)));
+  s3.open_attempts = options.attempts;
+  return make_s3_storage(ctx, std::move(s3));
+}
+
+Result<StoragePtr> open_s3(const Context& ctx, std::string_view address, const StorageOptions& options) {
+  DRKIT_ASSIGN(std::shared_ptr<S3Storage> storage, open_bucket(ctx, address, options));
   return StoragePtr(std::move(storage));
 }
 

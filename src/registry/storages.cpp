@@ -1,7 +1,9 @@
 #include <drkit/registry.hpp>
 #include <drkit/storage.hpp>
 
+#include "base/patience.hpp"
 #include "base/url.hpp"
+#include "registry/mirror_address.hpp"
 #include "registry/path_address.hpp"
 #include "registry/s3_address.hpp"
 #include "registry/webdav_address.hpp"
@@ -11,8 +13,10 @@ namespace drkit {
 namespace {
 
 Result<StoragePtr> open_sftp(const Context& ctx, std::string_view address, const StorageOptions& options) {
-  DRKIT_ASSIGN(storage::sftp::Settings settings, storage::sftp::parse(address, options));
-  return storage::sftp::open(ctx, std::move(settings));
+  return base::repeat_briefly(ctx, options.attempts, [&]() -> Result<StoragePtr> {
+    DRKIT_ASSIGN(storage::sftp::Settings settings, storage::sftp::parse(address, options));
+    return storage::sftp::open(ctx, std::move(settings));
+  });
 }
 
 Result<StoragePtr> open_driver(const Context& ctx, std::string_view address, const StorageOptions& options) {
@@ -29,6 +33,7 @@ Result<StoragePtr> open_driver(const Context& ctx, std::string_view address, con
     }
     return make_memory_storage();
   }
+  if (scheme == "mirror") return registry::open_mirror(ctx, address, options);
   if (registry::is_webdav(scheme)) return registry::open_webdav(ctx, address, options);
   if (scheme == "sftp") return open_sftp(ctx, address, options);
   if (scheme == "s3") return registry::open_s3(ctx, address, options);
@@ -39,6 +44,8 @@ Result<StoragePtr> open_driver(const Context& ctx, std::string_view address, con
 
 Result<StoragePtr> open_storage(const Context& ctx, std::string_view address, const StorageOptions& options) {
   DRKIT_ASSIGN(StoragePtr storage, open_driver(ctx, address, options));
+  // Its copies have their own retries and limits.
+  if (base::scheme_of(address) == "mirror") return storage;
   if (options.upload_bytes_per_second > 0 || options.download_bytes_per_second > 0) {
     storage = with_throttle(std::move(storage), {options.upload_bytes_per_second, options.download_bytes_per_second});
   }

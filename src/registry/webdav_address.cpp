@@ -1,10 +1,10 @@
 #include "registry/webdav_address.hpp"
 
-#include <algorithm>
 #include <charconv>
 
 #include <drkit/storage.hpp>
 
+#include "base/patience.hpp"
 #include "base/url.hpp"
 
 namespace drkit::registry {
@@ -64,15 +64,7 @@ bool is_webdav(std::string_view scheme) {
 }
 
 Result<StoragePtr> open_webdav(const Context& ctx, std::string_view address, const StorageOptions& options) {
-  // Opening asks the server, before there is a storage whose calls could be repeated.
-  std::chrono::milliseconds wait{250};
-  for (unsigned attempt = 1;; ++attempt) {
-    auto opened = open_once(ctx, address, options);
-    if (opened || !opened.error().retryable() || attempt >= options.attempts) return opened;
-    ctx.write_log(LogLevel::warning, "opening the storage is repeated: " + opened.error().to_string());
-    DRKIT_TRY(ctx.clock->sleep_for(wait, ctx.cancel));
-    wait = std::min<std::chrono::milliseconds>(wait * 2, std::chrono::seconds(30));
-  }
+  return base::repeat_briefly(ctx, options.attempts, [&] { return open_once(ctx, address, options); });
 }
 
 }  // namespace drkit::registry

@@ -62,9 +62,29 @@ static void options_reach_the_storage_and_no_secret_comes_back(void) {
   drk_secret_free(secret);
 }
 
+static void only_object_lock_can_retain(void) {
+  drk_error* err = NULL;
+  drk_retain_report* report = NULL;
+  drk_retain_options options = DRK_RETAIN_OPTIONS_INIT;
+  FAILS(DRK_INVALID_ARGUMENT, drk_storage_retain(NULL, "mem:", NULL, &options, &report, &err));
+  options.legal_hold = 2;
+  FAILS(DRK_INVALID_ARGUMENT, drk_storage_retain(NULL, "mem:", NULL, &options, &report, &err));
+  options.legal_hold = 1;
+  FAILS(DRK_UNSUPPORTED, drk_storage_retain(NULL, "mem:", NULL, &options, &report, &err));
+  FAILS(DRK_INVALID_ARGUMENT, drk_storage_retain(NULL, NULL, NULL, &options, &report, &err));
+  CHECK(report == NULL);
+  CHECK(drk_retain_report_objects(report) == 0);
+  CHECK(drk_retain_report_bytes(report) == 0);
+  CHECK(drk_retain_report_failure_count(report) == 0);
+  CHECK(drk_retain_report_failure_key(report, 0)[0] == 0);
+  CHECK(drk_retain_report_failure_reason(report, 0)[0] == 0);
+  drk_retain_report_free(report);
+}
+
 int main(void) {
   begin_tests();
   probe_tells_and_leaves_nothing();
   options_reach_the_storage_and_no_secret_comes_back();
+  only_object_lock_can_retain();
   return end_tests();
 }

@@ -23,6 +23,47 @@ class Storage(harness.Case):
         self.assertEqual(result.json["error"]["code"], "unavailable")
         self.assertNotIn("sesame", result.text + result.err)
 
+    def test_a_mirror_keeps_copies_and_says_what_one_lacks(self):
+        self.make_tree()
+        copies = [self.dir / f"copy{number}" for number in range(3)]
+        mirror = "mirror:quorum=2|" + "|".join(map(str, copies))
+        self.run_drkit("init", mirror)
+        whole = self.run_drkit("backup", mirror, self.tree, "--json").json
+        self.assertEqual(whole["status"], "complete")
+        self.assertNotIn("mirror_gaps", whole)
+        for copy in copies:
+            self.run_drkit("check", copy, "--level", "chunks")
+        # The third copy is away: a file is where its folder was.
+        away = copies[2].rename(self.dir / "away")
+        copies[2].write_text("not a folder")
+        (self.tree / "more").write_bytes(bytes(range(256)) * 100)
+        partial = self.run_drkit("backup", mirror, self.tree, "--json", code=3).json
+        self.assertEqual(partial["status"], "partial")
+        self.assertTrue(partial["mirror_gaps"])
+        self.assertEqual({gap["copy"] for gap in partial["mirror_gaps"] if gap["key"]} - {3}, set())
+        self.assertRegex(self.run_drkit("backup", mirror, self.tree, code=3).err, "copy 3 of the mirror lacks ")
+        # It comes back and is brought up to date by the next backup.
+        copies[2].unlink()
+        away.rename(copies[2])
+        self.run_drkit("backup", mirror, self.tree)
+        listings = [self.run_drkit("snapshots", copy, "--json").json["snapshots"] for copy in copies]
+        self.assertEqual(len(listings[2]), 4)
+        self.assertEqual(listings[0], listings[2])
+        self.run_drkit("restore", copies[2], partial["snapshot"]["id"], self.dir / "restored")
+        self.assert_same_tree(self.tree, self.dir / "restored")
+
+    def test_addresses_of_mirrors(self):
+        for wrong in ("mirror:", "mirror:mem:", "mirror:quorum=3|mem:|mem:", "mirror:quorum=x|mem:|mem:",
+                      "mirror:mem:|mirror:mem:|mem:"):
+            refused = self.run_drkit("snapshots", wrong, "--json", code=2)
+            self.assertEqual(refused.json["error"]["code"], "invalid_argument")
+
+    def test_only_object_lock_can_retain(self):
+        refused = self.run_drkit("storage", "retain", self.repo, "--days", "3", "--json", code=1, password=False)
+        self.assertEqual(refused.json["error"]["code"], "unsupported")
+        nothing = self.run_drkit("storage", "retain", "s3://bucket/prefix", "--json", code=2, password=False)
+        self.assertEqual(nothing.json["error"]["code"], "invalid_argument")
+
     def test_options_come_before_the_environment(self):
         words = ("snapshots", "sftp://127.0.0.1:1/dir", "--json")
         nobody = self.run_drkit(*words, code=2)

@@ -65,7 +65,7 @@ class Guides(Sandbox):
     def test_every_option_named_exists(self):
         """Options in shell blocks of all pages are options of the program."""
         verbs = ("init", "keygen", "key add", "backup", "snapshots", "ls", "cat", "manifest", "restore", "diff", "check", "forget",
-                 "wal push", "wal get", "wal list", "wal verify", "wal receive", "pitr")
+                 "wal push", "wal get", "wal list", "wal verify", "wal receive", "pitr", "storage probe", "storage retain")
         known = set()
         for verb in verbs:
             done = subprocess.run([f"{BIN}/drkit", *verb.split(), "--help"], capture_output=True, text=True, check=True)

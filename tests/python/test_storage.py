@@ -1,5 +1,6 @@
 """Storage options and the probe."""
 
+import datetime
 import dataclasses
 import json
 
@@ -67,3 +68,17 @@ def test_credentials_reach_the_storage_and_appear_nowhere(tmp_path):
     assert "sesame" not in str(refused.value) + repr(refused.value) + str(refused.value.context)
     with pytest.raises(drkit.InvalidArgumentError):
         drkit.Repository.open(drkit.open_storage("mem:"), password="x", storage_user="me")
+
+
+def test_only_object_lock_can_retain(tmp_path):
+    with pytest.raises(drkit.UnsupportedError):
+        drkit.storage.retain(str(tmp_path), legal_hold=True)
+    with pytest.raises(drkit.InvalidArgumentError):
+        drkit.storage.retain("s3://bucket/prefix")
+    with pytest.raises(drkit.InvalidArgumentError, match="ahead"):
+        drkit.storage.retain("s3://bucket/prefix", until=datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc))
+    with pytest.raises(ValueError, match="time zone"):
+        drkit.storage.retain("s3://bucket/prefix", until=datetime.datetime(2020, 1, 1))
+    report = drkit.storage.RetainReport(2, 10, (("data/a", "permission_denied: no"),))
+    assert not report.ok
+    assert report.to_dict() == {"objects": 2, "bytes": 10, "failures": [["data/a", "permission_denied: no"]]}

@@ -95,7 +95,7 @@ start() {
   for option in "$@"; do local "${option?}"; done
   mkdir -p "$dir/files" "$dir/locks"
   chmod 755 "$dir"
-  [ -n "$port" ] || port=$(free_port)
+  [ -n "$port" ] || port=$(own_port "$dir")
   [ -z "$tls" ] || make_certificates "$dir/tls"
   if [ "$auth" = digest ]; then write_digest_password; else write_password "$dir"; fi
   [ -z "$quota" ] || limit_space

@@ -14,6 +14,13 @@ free_port() {
   return 1
 }
 
+# own_port DIR [NAME]: the port that an earlier start in DIR had, so that clients find the server again; else a free one.
+own_port() {
+  local file=$1/${2:-own}.port
+  [ -s "$file" ] || free_port >"$file"
+  cat "$file"
+}
+
 # Servers that refuse to be root run as USER then; for everyone else the command runs as it is.
 run_as() {
   local user=$1
@@ -46,6 +53,17 @@ is_running() {
 # No thread of the process PID runs any more. A signal only asks: one thread must get a processor before the others are stopped.
 is_stopped() {
   ! cat "/proc/$1/task/"*/status 2>/dev/null | grep '^State:' | grep -qv '^State:.[TtZX]'
+}
+
+is_gone() {
+  ! is_running "$1"
+}
+
+# kill_processes PID...: back when all of them are gone, and their ports free.
+kill_processes() {
+  local pid
+  kill -KILL "$@" 2>/dev/null || true
+  for pid in "$@"; do wait_until 10 is_gone "$pid" || { echo "process $pid does not end" >&2; return 1; }; done
 }
 
 # pause_processes PID...: back when all of them stand still.

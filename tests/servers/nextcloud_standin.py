@@ -286,12 +286,13 @@ class Server(http.server.ThreadingHTTPServer):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("folder")
+    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--cert")
     parser.add_argument("--key")
     arguments = parser.parse_args()
     for name in TREES:
         os.makedirs(f"{arguments.folder}/{name}", exist_ok=True)
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", arguments.port), Handler)
     server.folder, server.lock = arguments.folder, threading.Lock()
     if arguments.cert:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -10,13 +10,14 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/webdav_common.sh"
 
 start() {
-  local tls='' quota='' option options=()
+  local tls='' quota='' option options
   for option in "$@"; do local "${option?}"; done
   mkdir -p "$dir"
+  options=(--port "$(own_port "$dir")")
   rm -f "$dir/port"
   if [ -n "$tls" ]; then
     make_certificates "$dir/tls"
-    options=(--cert "$dir/tls/$tls.crt" --key "$dir/tls/$tls.key")
+    options+=(--cert "$dir/tls/$tls.crt" --key "$dir/tls/$tls.key")
   fi
   [ -z "$quota" ] || echo "$quota" >"$dir/quota"
   start_daemon "$dir" standin /usr/bin/python3 "$here/nextcloud_standin.py" "$dir" "${options[@]}"

@@ -46,7 +46,7 @@ start() {
   for option in "$@"; do local "${option?}"; done
   mkdir -p "$dir/files" "$dir/aside"
   chmod 755 "$dir"
-  port=$(free_port)
+  port=$(own_port "$dir")
   [ -z "$tls" ] || make_certificates "$dir/tls"
   write_password "$dir"
   own_files "$dir/files" "$dir/aside"

@@ -13,7 +13,7 @@ start() {
   local tls='' option port options=()
   for option in "$@"; do local "${option?}"; done
   mkdir -p "$dir/files"
-  port=$(free_port)
+  port=$(own_port "$dir")
   if [ -n "$tls" ]; then
     make_certificates "$dir/tls"
     options=(--cert "$dir/tls/$tls.crt" --key "$dir/tls/$tls.key")

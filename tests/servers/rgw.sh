@@ -4,6 +4,7 @@
 #   rgw.sh start DIR        takes 13 s; DIR is missing, empty, or left by an earlier start, which it replaces
 #   rgw.sh stop DIR
 #   rgw.sh admin DIR ARGUMENT...      radosgw-admin
+#   rgw.sh kill|revive DIR            SIGKILL to the gateway, and another one on its ports; the objects stay with the OSD
 #   rgw.sh pause|resume DIR           SIGSTOP and SIGCONT to the OSD: requests hang meanwhile
 # Leaves DIR/env with S3_ENDPOINT, S3_TLS_ENDPOINT, S3_CA_FILE, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.
 set -euo pipefail
@@ -99,6 +100,14 @@ start_osd() {
   wait_until 40 sh -c "timeout 5 ceph -c '$conf' osd stat | grep -q '1 up'"
 }
 
+run_gateway() {
+  local dir=$1 frontend
+  frontend=$(tr '\n' ' ' <"$dir/frontend")
+  start_daemon "$dir" rgw radosgw -c "$dir/ceph.conf" -n client.rgw.a -f --rgw-frontends "$frontend"
+  # shellcheck source=/dev/null
+  wait_until 90 curl -sf -o /dev/null "$(. "$dir/env" && echo "$S3_ENDPOINT")/"
+}
+
 start_gateway() {
   local dir=$1 conf=$1/ceph.conf port tls_port
   port=$(free_port)
@@ -111,10 +120,11 @@ S3_CA_FILE=$dir/tls/ca.crt
 AWS_ACCESS_KEY_ID=$access_key
 AWS_SECRET_ACCESS_KEY=$secret_key
 ENV
-  local frontend="beast endpoint=127.0.0.1:$port ssl_endpoint=127.0.0.1:$tls_port"
-  frontend+=" ssl_certificate=$dir/tls/server.crt ssl_private_key=$dir/tls/server.key"
-  start_daemon "$dir" rgw radosgw -c "$conf" -n client.rgw.a -f --rgw-frontends "$frontend"
-  wait_until 90 curl -sf -o /dev/null "http://127.0.0.1:$port/"
+  {
+    echo "beast endpoint=127.0.0.1:$port ssl_endpoint=127.0.0.1:$tls_port"
+    echo "ssl_certificate=$dir/tls/server.crt ssl_private_key=$dir/tls/server.key"
+  } >"$dir/frontend"
+  run_gateway "$dir"
   radosgw-admin -c "$conf" user create --uid=drkit --display-name=drkit \
     --access-key="$access_key" --secret-key="$secret_key"
 }
@@ -146,12 +156,14 @@ stop() {
   stop_daemon "$1" mon KILL
 }
 
-command=${1:?start, stop, admin, pause or resume} dir=${2:?folder}
+command=${1:?start, stop, admin, kill, revive, pause or resume} dir=${2:?folder}
 shift 2
 case $command in
   start) start "$dir" ;;
   stop) stop "$dir" ;;
   admin) radosgw-admin -c "$dir/ceph.conf" "$@" ;;
+  kill) kill_processes "$(cat "$dir/rgw.pid")" ;;
+  revive) run_gateway "$dir" ;;
   pause) pause_processes "$(cat "$dir/osd.pid")" ;;
   resume) kill -CONT "$(cat "$dir/osd.pid")" ;;
   *)

@@ -4,7 +4,7 @@
 #   versitygw.sh fetch                      builds it once, from the Go module proxy; prints the program's path
 #   versitygw.sh start DIR [OPTION...]      OPTION: --tls, --expired (TLS with a certificate that is over), --readonly
 #   versitygw.sh stop DIR
-#   versitygw.sh pause|resume DIR           SIGSTOP and SIGCONT
+#   versitygw.sh pause|resume|kill DIR      SIGSTOP, SIGCONT and SIGKILL; a start after it has the same port and objects
 # DIR must lie on a file system with extended attributes; in /dev/shm it is twenty times as fast as where fsync costs.
 # Leaves DIR/env with S3_ENDPOINT, S3_CA_FILE, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY; the objects are below DIR/data.
 set -euo pipefail
@@ -64,7 +64,7 @@ start() {
       *) echo "unknown option $option" >&2 && return 2 ;;
     esac
   done
-  port=$(free_port)
+  port=$(own_port "$dir")
   cat >"$dir/env" <<ENV
 S3_ENDPOINT=$scheme://127.0.0.1:$port
 S3_CA_FILE=$dir/tls/ca.crt
@@ -84,6 +84,7 @@ case $command in
   start) start "$@" ;;
   stop) stop_daemon "${1:?folder}" versitygw ;;
   pause) pause_processes "$(cat "${1:?folder}/versitygw.pid")" ;;
+  kill) kill_processes "$(cat "${1:?folder}/versitygw.pid")" ;;
   resume) kill -CONT "$(cat "${1:?folder}/versitygw.pid")" ;;
   *)
     echo "unknown command $command" >&2

@@ -35,5 +35,6 @@ signal_server() {
   local dir=$1 name=$2 signal=$3 pids=()
   read -r -d '' -a pids < <(ps -o pid= -s "$(cat "$dir/$name.pid")") || true
   if [ "$signal" = STOP ]; then pause_processes "${pids[@]:?no process of $name runs}"; return; fi
+  if [ "$signal" = KILL ] && [ ${#pids[@]} != 0 ]; then kill_processes "${pids[@]}"; return; fi
   [ ${#pids[@]} = 0 ] || kill -"$signal" "${pids[@]}" 2>/dev/null || true
 }

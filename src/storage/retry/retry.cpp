@@ -23,13 +23,14 @@ class Jitter {
       : state_(static_cast<std::uint64_t>(steady_clock::now().time_since_epoch().count()) ^
                reinterpret_cast<std::uintptr_t>(this)) {}
 
-  // A number in [0, bound].
-  nanoseconds below(nanoseconds bound) {
+  // A number in [bound / 2, bound]: a server that begins anew is not given up because all waits happened to be short.
+  nanoseconds around(nanoseconds bound) {
     std::uint64_t x = state_.fetch_add(0x9e3779b97f4a7c15U, std::memory_order_relaxed);
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
     x ^= x >> 31;
-    return nanoseconds(static_cast<std::int64_t>(x % (static_cast<std::uint64_t>(bound.count()) + 1)));
+    const auto half = static_cast<std::uint64_t>(bound.count()) / 2;
+    return bound - nanoseconds(static_cast<std::int64_t>(x % (half + 1)));
   }
 
  private:
@@ -92,7 +93,7 @@ class RetryStorage final : public Storage {
     for (unsigned attempt = 1;; ++attempt) {
       auto result = call(attempt);
       if (result.ok() || !result.error().retryable()) return result;
-      const nanoseconds delay = std::max(jitter_.below(bound(attempt)), asked_wait(result.error()));
+      const nanoseconds delay = std::max(jitter_.around(bound(attempt)), asked_wait(result.error()));
       if (attempt >= options_.max_attempts || ctx.clock->steady() + delay >= deadline) {
         return std::move(result).error().with("attempts", std::to_string(attempt));
       }

@@ -138,8 +138,15 @@ Result<std::string> parse_completion(std::string_view body) {
   return std::string(root.text_of("ETag"));
 }
 
+// Amazon and Ceph call the document as its description does, versitygw by the name of its type (ObjectLockRetention).
+static Result<XmlElement> document_about(std::string_view body, std::string_view subject) {
+  DRKIT_ASSIGN(XmlElement root, parse_xml(body));
+  if (root.name.find(subject) == std::string::npos) return bad_answer("another kind of document");
+  return root;
+}
+
 Result<S3Retention> parse_retention(std::string_view body) {
-  DRKIT_ASSIGN(const XmlElement root, document(body, "Retention"));
+  DRKIT_ASSIGN(const XmlElement root, document_about(body, "Retention"));
   const std::string_view mode = root.text_of("Mode");
   S3Retention retention;
   if (mode.empty()) return retention;
@@ -152,7 +159,7 @@ Result<S3Retention> parse_retention(std::string_view body) {
 }
 
 Result<bool> parse_legal_hold(std::string_view body) {
-  DRKIT_ASSIGN(const XmlElement root, document(body, "LegalHold"));
+  DRKIT_ASSIGN(const XmlElement root, document_about(body, "LegalHold"));
   return root.text_of("Status") == "ON";
 }
 

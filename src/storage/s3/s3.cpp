@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hex.hpp"
+#include "base/patience.hpp"
 #include "net/http.hpp"
 #include "storage/key.hpp"
 #include "storage/s3/answers.hpp"
@@ -42,7 +43,7 @@ Bucket::Bucket(S3Options options, Transport transport)
       conditional_(options_, client_, object_of(kOfferName)) {}
 
 Result<void> Bucket::open(const Context& ctx) {
-  const auto found = conditional_.find_out(ctx);
+  const auto found = base::repeat_briefly(ctx, options_.open_attempts, [&] { return conditional_.find_out(ctx); });
   if (found) return {};
   const Error& error = found.error();
   // A full bucket, one that may only be read and one that does not answer now must open all the same.

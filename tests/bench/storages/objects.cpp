@@ -1,4 +1,4 @@
-// Puts and gets objects and says how fast: storage_objects ADDRESS COUNT SIZE_BYTES THREADS
+// Puts or gets objects and says how fast: storage_objects put|get ADDRESS COUNT SIZE_BYTES THREADS
 // Keys come as for the command line: from the standard places of AWS.
 #include <algorithm>
 #include <atomic>
@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -51,21 +52,25 @@ void report(const char* what, const Work& work, double seconds) {
 }  // namespace
 
 int main(int count, char** words) {
-  if (count != 5) {
-    std::fprintf(stderr, "usage: storage_objects ADDRESS COUNT SIZE_BYTES THREADS\n");
+  const std::string_view what = count == 6 ? words[1] : "";
+  if (what != "put" && what != "get") {
+    std::fprintf(stderr, "usage: storage_objects put|get ADDRESS COUNT SIZE_BYTES THREADS\n");
     return 2;
   }
   const Context ctx;
-  auto storage = open_storage(ctx, words[1]);
+  auto storage = open_storage(ctx, words[2]);
   if (!storage) {
     std::fprintf(stderr, "%s\n", storage.error().to_string().c_str());
     return 1;
   }
-  Work work{*storage, static_cast<unsigned>(std::atoi(words[2])), Bytes(std::strtoull(words[3], nullptr, 10)),
-            static_cast<unsigned>(std::atoi(words[4]))};
+  Work work{*storage, static_cast<unsigned>(std::atoi(words[3])), Bytes(std::strtoull(words[4], nullptr, 10)),
+            static_cast<unsigned>(std::atoi(words[5]))};
   std::uint32_t state = 1;
   for (std::byte& byte : work.bytes) byte = static_cast<std::byte>((state = state * 1664525U + 1013904223U) >> 24);
-  report("put", work, timed(work, [&](unsigned i) { return work.storage->put(ctx, key_of(i), work.bytes, {}); }));
+  if (what == "put") {
+    report("put", work, timed(work, [&](unsigned i) { return work.storage->put(ctx, key_of(i), work.bytes, {}); }));
+    return 0;
+  }
   report("get", work, timed(work, [&](unsigned i) -> Result<void> {
            DRKIT_ASSIGN(const Bytes got, work.storage->get(ctx, key_of(i), {}));
            if (got == work.bytes) return {};

@@ -184,3 +184,13 @@ TEST_CASE("entity tags are sums only where they can be") {
   CHECK_FALSE(etag_md5("\"5d41402abc4b2a76b9719d911017c592-3\"", answer(200, "")));
   CHECK_FALSE(etag_md5("", answer(200, "")));
 }
+
+TEST_CASE("retention and legal hold are read whatever the server calls the document") {
+  const auto retention = parse_retention(
+      "<ObjectLockRetention><Mode>GOVERNANCE</Mode>"
+      "<RetainUntilDate>2030-01-02T03:04:05Z</RetainUntilDate></ObjectLockRetention>");
+  REQUIRE(retention.ok());
+  CHECK(retention->mode == S3LockMode::governance);
+  CHECK(*parse_legal_hold("<ObjectLockLegalHold><Status>ON</Status></ObjectLockLegalHold>"));
+  CHECK_FALSE(parse_retention("<Error><Code>AccessDenied</Code></Error>").ok());
+}

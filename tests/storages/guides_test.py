@@ -1,0 +1,59 @@
+"""Runs the commands of the guides to storages, every fenced block marked `sh run`, against a real server each."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import servers
+from tree import digests
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DRKIT = pathlib.Path(os.environ["DRKIT"])
+BLOCK = re.compile(r"^```sh run\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+class Guides(unittest.TestCase):
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="drkit-guides-", dir="/dev/shm"))
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.dir.chmod(0o755)
+        (self.dir / "work").mkdir()
+        (self.dir / "password").write_text("a password for the guides\n")
+        self.tree = self.dir / "tree"
+        self.tree.mkdir()
+        (self.tree / "letter").write_text("Dear friends\n" * 1000)
+
+    def runs(self, guide, kind):
+        server = servers.STORAGES[kind](self.dir / "server")
+        self.addCleanup(server.stop)
+        server.start()
+        blocks = BLOCK.findall((ROOT / "docs/guides" / guide).read_text())
+        self.assertTrue(blocks, f"{guide} has no block that is run")
+        environment = {"PATH": f"{DRKIT.parent}:{os.environ['PATH']}", "HOME": str(self.dir), "TREE": str(self.tree),
+                       "REPO": server.address("backup"), "DRKIT_PASSWORD_FILE": str(self.dir / "password"),
+                       **server.environment()}
+        script = "\n".join(["set -eu", *blocks])
+        done = subprocess.run(["bash", "-c", script], cwd=self.dir / "work", env=environment, capture_output=True,
+                              text=True, timeout=300, check=False)
+        self.assertEqual(done.returncode, 0, f"{script}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        self.assertIn("safe for a repository", done.stdout)
+        self.assertEqual(digests(self.dir / "work/restored"), digests(self.tree))
+
+    def test_webdav(self):
+        self.runs("webdav.md", "apache")
+
+    def test_nextcloud(self):
+        self.runs("webdav.md", "nextcloud")
+
+    def test_sftp(self):
+        self.runs("storages.md", "sftp")
+
+    def test_s3(self):
+        self.runs("s3.md", "versitygw")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
