@@ -1,0 +1,149 @@
+"""Long runs that kill the receiver, the primary or both, and lose the primary's disk in the end."""
+import shutil
+import statistics
+import time
+
+from endurance_life import Life
+
+VICTIMS = ("receiver", "primary", "both")
+
+
+class Killing(Life):
+    """Many kills in the life of one cluster; the last one takes the primary and its disk."""
+
+    def live(self, options, seed, kills):
+        self.begin(options, seed, "track_commit_timestamp=on")
+        self.backup(self.server)
+        self.words = self.receiver_words()
+        self.start_receiver(*self.words)
+        self.make_synchronous()
+        self.start_writers()
+        self.wait_for_commits("the first commits")
+        for _ in range(kills - 1):
+            self.kill_and_go_on()
+        self.wait_a_moment()
+        return self.lose_everything()
+
+    def wait_a_moment(self):
+        """Often before anything has settled, sometimes long after."""
+        time.sleep(self.chance.random() ** 2 * self.options.longest)
+
+    def kill_and_go_on(self):
+        self.wait_a_moment()
+        victim = self.chance.choice(VICTIMS)
+        if victim != "receiver":
+            self.primary.kill()
+        if victim != "primary":
+            self.stop_receiver()
+        time.sleep(self.chance.random() * 0.2)
+        if victim != "receiver":
+            self.primary.start()
+        if victim != "primary":
+            self.start_receiver(*self.words)
+        if self.chance.random() < 0.7:
+            self.wait_for_commits(f"commits after a kill of {victim}")
+
+    def receiver_words(self):
+        raise NotImplementedError
+
+    def make_synchronous(self):
+        """Nothing: commits do not wait."""
+
+    def lose_everything(self):
+        self.primary.kill()
+        lost_at = time.time()
+        self.stop_receiver()
+        writers = self.end_writers()
+        self.rescue_spool()
+        shutil.rmtree(self.server.folder / "data")
+        self.assertEqual(self.json("wal", "verify", self.repo)["problems"], [])
+        recovered = self.recover()
+        result = self.compare(recovered, writers, lost_at)
+        recovered.stop("immediate")
+        return result
+
+    def rescue_spool(self):
+        """Nothing: there is none."""
+
+    def compare(self, recovered, writers, lost_at):
+        raise NotImplementedError
+
+
+class Synchronous(Killing):
+    """Commits return when their log is where the receiver says it is durable. Nothing acknowledged may be lost."""
+
+    def receiver_words(self):
+        if self.options.durable == "storage":
+            return ["--synchronous"]
+        return ["--durable", "spool", "--spool", self.spool, "--store-every", "2000"]
+
+    def make_synchronous(self):
+        self.server.sql("alter system set synchronous_standby_names = 'drkit'", "select pg_reload_conf()")
+
+    # The spool is another machine's disk, which outlives the primary's; a receiver that finds it stores what it holds.
+    def rescue_spool(self):
+        if self.options.durable == "spool":
+            self.run_drkit("wal", "receive", self.repo, self.server.conninfo, *self.words, "--once", code=1)
+
+    def compare(self, recovered, writers, lost_at):
+        rows = self.rows_of(recovered)
+        lost = []
+        for writer in writers:
+            found = rows.get(writer.number, [])
+            self.assertEqual(len(found), len(set(found)), "a row came twice")
+            self.assertLessEqual(max(found, default=0), writer.sent, "a row that nobody wrote")
+            lost += [(writer.number, row) for row in writer.noted() if row not in set(found)]
+        return {"acknowledged": sum(len(writer.noted()) for writer in writers), "lost": len(lost), "which": lost[:5]}
+
+
+class Asynchronous(Killing):
+    """Commits wait for nobody; the repository may be behind by as much as the receiver stores at a time."""
+
+    def receiver_words(self):
+        return []
+
+    # Seconds between the oldest commit that is missing and the end of the primary; the clock is one machine's.
+    def compare(self, recovered, writers, lost_at):
+        rows = self.rows_of(recovered)
+        newest = float(recovered.sql("select coalesce(extract(epoch from max(pg_xact_commit_timestamp(xmin))), 0) "
+                                     "from acked"))
+        missing = []
+        for writer in writers:
+            found = set(rows.get(writer.number, []))
+            missing += [when for row, when in writer.noted().items() if row not in found]
+        last = max(when for writer in writers for when in writer.noted().values())
+        return {"acknowledged": sum(len(writer.noted()) for writer in writers), "lost": len(missing),
+                "lost_seconds": round(max(0.0, last - newest), 3) if missing else 0.0,
+                "before_the_end": round(lost_at - min(missing), 3) if missing else 0.0}
+
+
+def run_kills(kind, options):
+    """Lives until the kills are used up; the totals."""
+    results = []
+    left = options.kills
+    while left > 0:
+        kills = min(left, options.kills_per_life)
+        life = kind()
+        try:
+            result = life.live(options, options.seed * 1000 + len(results), kills)
+        except BaseException:
+            options.say(f"life {len(results) + 1} (seed {options.seed}) failed")
+            if options.keep:
+                shutil.copytree(life.dir, options.keep, symlinks=True, dirs_exist_ok=True,
+                                ignore=shutil.ignore_patterns(".s.*"))
+            raise
+        finally:
+            life.doCleanups()
+        left -= kills
+        results.append(result)
+        options.say(f"life {len(results)}: {kills} kills, {result}; {left} left")
+    total = {"kills": options.kills, "lives": len(results),
+             "acknowledged": sum(result["acknowledged"] for result in results),
+             "lost": sum(result["lost"] for result in results)}
+    if kind is Asynchronous:
+        seconds = [result["lost_seconds"] for result in results]
+        total["lost_seconds"] = {"most": max(seconds), "median": statistics.median(seconds)}
+        total["passed"] = max(seconds) <= 1.0
+    else:
+        total["passed"] = total["lost"] == 0
+    return total
