@@ -165,10 +165,10 @@ class Life(Case):
         self.writers = []
         self.addCleanup(self.stop_receiver)
 
-    def start_receiver(self, *words):
+    def start_receiver(self, *words, cluster=None, slot="drk"):
         log = open(self.dir / "receiver.log", "a", encoding="utf-8")  # pylint: disable=consider-using-with
-        self.receiver = subprocess.Popen(self.command("wal", "receive", self.repo, self.server.conninfo, "--slot", "drk",
-                                                      *words), stdout=subprocess.DEVNULL, stderr=log)
+        self.receiver = subprocess.Popen(self.command("wal", "receive", self.repo, (cluster or self.server).conninfo,
+                                                      "--slot", slot, *words), stdout=subprocess.DEVNULL, stderr=log)
         log.close()
 
     def stop_receiver(self, number=signal.SIGKILL):
