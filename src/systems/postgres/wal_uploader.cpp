@@ -134,8 +134,9 @@ WalUploader::SegmentPtr WalUploader::next_for_piece(Lock& lock, Lsn& from, Lsn& 
     if (error_) return nullptr;
     const auto found =
         std::find_if(open_.begin(), open_.end(), [this](const auto& each) { return wants_piece(*each); });
-    if (found == open_.end()) {
-      if (finishing_) return nullptr;
+    if (found == open_.end() && finishing_) return nullptr;
+    // Nothing is stored ahead of what comes before it: whoever goes on after a kill looks at the end alone.
+    if (found == open_.end() || (*found)->start > durable_) {
       changed_.wait(lock);
       continue;
     }
