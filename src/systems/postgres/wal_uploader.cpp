@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kFullLimit = 2;    ///< segments that wait to be stored
 constexpr std::size_t kMergeCount = 16;  ///< pieces of a level that become one of the next
+constexpr Lsn kMostMerged = 1 << 20;     ///< larger ones are few enough as they are, and dear to rewrite
 using std::chrono::steady_clock;
 
 }  // namespace
@@ -217,6 +218,7 @@ Result<void> WalUploader::merge(Segment& segment) {
     const auto first = pieces.end() - static_cast<std::ptrdiff_t>(kMergeCount);
     const unsigned level = pieces.back().level;
     if (std::any_of(first, pieces.end(), [&](const Piece& piece) { return piece.level != level; })) return {};
+    if (pieces.back().name.end - first->name.start > kMostMerged) return {};
     const WalName merged = name_of(WalKind::piece, first->name.start, pieces.back().name.end);
     const ByteView bytes = ByteView(segment.bytes)
                                .subspan(static_cast<std::size_t>(merged.start - segment.start),
