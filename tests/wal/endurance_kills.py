@@ -4,7 +4,7 @@ import statistics
 import time
 
 from cluster import wait_for
-from endurance_life import Life
+from endurance_life import READY_SECONDS, Heartbeat, Life, keep
 
 VICTIMS = ("receiver", "primary", "both")
 
@@ -106,6 +106,8 @@ class Asynchronous(Killing):
 
     def live(self, options, seed, kills):
         self.measured = []
+        self.disturbed = 0
+        self.heartbeat = Heartbeat()
         return super().live(options, seed, kills)
 
     def kill_and_go_on(self):
@@ -136,13 +138,19 @@ class Asynchronous(Killing):
         self.wait_for_commits()
         position = self.server.sql("select pg_current_wal_lsn()")
         wait_for("the receiver", lambda: self.receiver_lives() and self.server.sql(
-            f"select 1 from pg_stat_replication where flush_lsn >= '{position}'"))
+            f"select 1 from pg_stat_replication where flush_lsn >= '{position}'"), READY_SECONDS)
 
     # From the last transaction in the repository to the primary's end: that is as much as can be missing.
     def measure(self, lost_at):
         stored = self.json("pitr", self.repo, "--plan", "--latest")["plan"]["stop_time_ns"] / 1e9
         last = max(max(writer.noted().values()) for writer in self.writers)
-        self.measured.append(round(lost_at - stored, 3) if last > stored else 0.0)
+        self.note(lost_at - stored if last > stored else 0.0)
+
+    def note(self, seconds):
+        if self.heartbeat.is_calm(10):
+            self.measured.append(round(seconds, 3))
+        else:
+            self.disturbed += 1
 
     def compare(self, recovered, writers, lost_at):
         rows = self.rows_of(recovered)
@@ -150,9 +158,9 @@ class Asynchronous(Killing):
         for writer in writers:
             found = set(rows.get(writer.number, []))
             missing += [when for row, when in writer.noted().items() if row not in found]
-        self.measured.append(round(lost_at - min(missing), 3) if missing else 0.0)
+        self.note(lost_at - min(missing) if missing else 0.0)
         return {"acknowledged": sum(len(writer.noted()) for writer in writers), "lost": len(missing),
-                "lost_seconds": self.measured}
+                "lost_seconds": self.measured, "disturbed": self.disturbed}
 
 
 def run_kills(kind, options):
@@ -167,8 +175,7 @@ def run_kills(kind, options):
         except BaseException:
             options.say(f"life {len(results) + 1} (seed {options.seed}) failed")
             if options.keep:
-                shutil.copytree(life.dir, options.keep, symlinks=True, dirs_exist_ok=True,
-                                ignore=shutil.ignore_patterns(".s.*"))
+                keep(life, options.keep)
             raise
         finally:
             life.doCleanups()
@@ -180,6 +187,7 @@ def run_kills(kind, options):
              "lost": sum(result["lost"] for result in results)}
     if kind is Asynchronous:
         seconds = [each for result in results for each in result["lost_seconds"]]
+        total["disturbed"] = sum(result["disturbed"] for result in results)
         total["lost_seconds"] = {"measured": len(seconds), "most": max(seconds), "median": statistics.median(seconds)}
         total["passed"] = max(seconds) <= 1.0
     else:

@@ -9,7 +9,7 @@ import time
 
 from cluster import CLIENTS, Case, Cluster, as_server, wait_for
 
-READY_SECONDS = 60
+READY_SECONDS = 300  # other programs may hold the machine for a while
 
 
 def children_of(parent):
@@ -39,6 +39,32 @@ def send(pid, number):
         pass
 
 
+def keep(life, folder):
+    """Copies the files of a run that failed; its server may still be at work on them."""
+    subprocess.run(["cp", "-a", str(life.dir), folder], check=False)
+
+
+class Heartbeat(threading.Thread):
+    """Notes when the whole machine stood still: what was measured meanwhile says nothing about anybody."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.last_stall = 0.0
+        self.start()
+
+    def run(self):
+        before = time.monotonic()
+        while True:
+            time.sleep(0.05)
+            now = time.monotonic()
+            if now - before > 1:
+                self.last_stall = now
+            before = now
+
+    def is_calm(self, seconds):
+        return time.monotonic() - self.last_stall > seconds
+
+
 class Primary:
     """A cluster whose processes end all at once, as when the machine loses power but not its disk's cache."""
 
@@ -52,7 +78,7 @@ class Primary:
         family = [postmaster, *children_of(postmaster)]
         for pid in family:
             send(pid, signal.SIGKILL)
-        wait_for("the server's end", lambda: not any(lives(pid) for pid in family))
+        wait_for("the server's end", lambda: not any(lives(pid) for pid in family), READY_SECONDS)
         # Where nobody reaps, the dead one's id would still look alive to the next start.
         for lock in (self.cluster.folder / "data" / "postmaster.pid", *self.cluster.folder.glob(".s.PGSQL.*.lock")):
             lock.unlink()

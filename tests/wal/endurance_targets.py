@@ -4,7 +4,7 @@ import hashlib
 import shutil
 
 from cluster import wait_for
-from endurance_life import Life
+from endurance_life import Life, keep
 
 # One committed transaction of the history: what the server said after it, and what the table held then.
 Moment = collections.namedtuple("Moment", "timeline number xid lsn time name digest")
@@ -153,8 +153,7 @@ def run_targets(options):
                 options.say(f"{number} targets, {failed} wrong")
     except BaseException:
         if options.keep:
-            shutil.copytree(life.dir, options.keep, symlinks=True, dirs_exist_ok=True,
-                            ignore=shutil.ignore_patterns(".s.*"))
+            keep(life, options.keep)
         raise
     finally:
         life.doCleanups()
