@@ -64,7 +64,7 @@ class Bench(Case):
         self.run_drkit("init", self.repo)
         key = self.home / "writer.key"
         if not key.exists():
-            self.run_drkit("keygen", key)
+            subprocess.run([*as_server(), self.drkit, "keygen", key], check=True, stdout=subprocess.DEVNULL)
         self.run_drkit("key", "add", self.repo, "--recipient", str(key) + ".pub", "--role", "write", "--label", "db")
         if tool == "drkit library":
             module = self.prepare_module()
