@@ -188,7 +188,7 @@ typedef struct drk_backup_stats {
 /** Which snapshots drk_snapshots_list gives: all members that are set must match. */
 typedef struct drk_snapshot_filter {
   uint32_t struct_size;
-  uint32_t reserved;
+  uint32_t take_damaged; /**< 1: damaged snapshots are listed apart; 0: one is an error */
   const drk_pair* tags;
   size_t tag_count;
   const char* source; /**< source name, or kind:name; NULL matches all */
@@ -196,13 +196,19 @@ typedef struct drk_snapshot_filter {
 #define DRK_SNAPSHOT_FILTER_INIT \
   { sizeof(drk_snapshot_filter), 0, NULL, 0, NULL }
 
-/** Lists, oldest first. Errors: DRK_CORRUPT when a snapshot is damaged or one is missing (rolled back). */
+/** Lists, oldest first. Errors: DRK_CORRUPT when one is missing (rolled back), or damaged and not asked for. */
 DRK_API drk_status drk_snapshots_list(const drk_context* ctx, const drk_repository* repository,
                                       const drk_snapshot_filter* filter, drk_snapshot_list** out, drk_error** err);
 /** How many snapshots the list has. */
 DRK_API size_t drk_snapshot_list_count(const drk_snapshot_list* list);
 /** One of them; borrowed from the list; NULL past the end. */
 DRK_API const drk_snapshot* drk_snapshot_list_at(const drk_snapshot_list* list, size_t index);
+/** How many damaged snapshots there are, whatever the filter: nobody knows what they were. */
+DRK_API size_t drk_snapshot_list_damaged_count(const drk_snapshot_list* list);
+/** The id of one of them, 32 hexadecimal digits; borrowed from the list; NULL past the end. */
+DRK_API const char* drk_snapshot_list_damaged_id(const drk_snapshot_list* list, size_t index);
+/** What is wrong with it, one line; borrowed from the list; NULL past the end. */
+DRK_API const char* drk_snapshot_list_damaged_message(const drk_snapshot_list* list, size_t index);
 /** Gives the list and its snapshots back. */
 DRK_API void drk_snapshot_list_free(drk_snapshot_list* list);
 
@@ -210,7 +216,8 @@ DRK_API void drk_snapshot_list_free(drk_snapshot_list* list);
  * DRK_INVALID_ARGUMENT. */
 DRK_API drk_status drk_repository_find_snapshot(const drk_context* ctx, const drk_repository* repository,
                                                 const char* name, drk_snapshot** out, drk_error** err);
-/** Takes the snapshot (a name as above) from the list, leaving a tombstone; the data stays until a prune. */
+/** Takes the snapshot (a name as above, or the whole id of a missing one) from the list, leaving a tombstone; the data
+ * stays until a prune. A damaged one can be forgotten, too. */
 DRK_API drk_status drk_forget(const drk_context* ctx, drk_repository* repository, const char* snapshot,
                               drk_error** err);
 

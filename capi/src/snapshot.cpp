@@ -5,6 +5,11 @@
 
 struct drk_snapshot_list {
   std::vector<std::unique_ptr<drk_snapshot>> snapshots;
+  struct Damaged {
+    std::string id;
+    std::string message;
+  };
+  std::vector<Damaged> damaged;
 };
 
 namespace {
@@ -55,8 +60,11 @@ drk_status drk_snapshots_list(const drk_context* ctx, const drk_repository* repo
     drkit::SnapshotFilter chosen;
     DRKIT_ASSIGN(chosen.tags, text_map(given.tags, given.tag_count, "tags"));
     chosen.source = text_or(given.source);
-    DRKIT_ASSIGN(auto snapshots, repository->repository.snapshots(context, chosen));
+    std::vector<drkit::DamagedSnapshot> damaged;
+    DRKIT_ASSIGN(auto snapshots,
+                 repository->repository.snapshots(context, chosen, given.take_damaged != 0 ? &damaged : nullptr));
     auto list = std::make_unique<drk_snapshot_list>();
+    for (auto& snapshot : damaged) list->damaged.push_back({std::move(snapshot.id), snapshot.error.to_string()});
     for (auto& snapshot : snapshots) list->snapshots.push_back(std::make_unique<drk_snapshot>(std::move(snapshot)));
     *out = list.release();
     return {};
@@ -66,6 +74,15 @@ drk_status drk_snapshots_list(const drk_context* ctx, const drk_repository* repo
 size_t drk_snapshot_list_count(const drk_snapshot_list* list) { return list == nullptr ? 0 : list->snapshots.size(); }
 const drk_snapshot* drk_snapshot_list_at(const drk_snapshot_list* list, size_t index) {
   return index < drk_snapshot_list_count(list) ? list->snapshots[index].get() : nullptr;
+}
+size_t drk_snapshot_list_damaged_count(const drk_snapshot_list* list) {
+  return list == nullptr ? 0 : list->damaged.size();
+}
+const char* drk_snapshot_list_damaged_id(const drk_snapshot_list* list, size_t index) {
+  return index < drk_snapshot_list_damaged_count(list) ? list->damaged[index].id.c_str() : nullptr;
+}
+const char* drk_snapshot_list_damaged_message(const drk_snapshot_list* list, size_t index) {
+  return index < drk_snapshot_list_damaged_count(list) ? list->damaged[index].message.c_str() : nullptr;
 }
 void drk_snapshot_list_free(drk_snapshot_list* list) { delete list; }
 
@@ -80,8 +97,10 @@ drk_status drk_repository_find_snapshot(const drk_context* ctx, const drk_reposi
 
 drk_status drk_forget(const drk_context* ctx, drk_repository* repository, const char* snapshot, drk_error** err) {
   return guard_call(ctx, err, [&](const drkit::Context& context) -> drkit::Result<void> {
-    DRKIT_ASSIGN(const auto found, find_snapshot(context, repository, snapshot));
-    return repository->repository.forget(context, found.id);
+    DRKIT_TRY(require(repository, "repository"));
+    DRKIT_TRY(require(snapshot, "snapshot"));
+    DRKIT_ASSIGN(const std::string id, repository->repository.find_snapshot_id(context, snapshot));
+    return repository->repository.forget(context, id);
   });
 }
 

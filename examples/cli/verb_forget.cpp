@@ -16,8 +16,8 @@ Result<int> run_forget(Session& session, const ForgetArguments& arguments) {
   // All are found before the first one goes: a typing error changes nothing, and "latest" means one snapshot.
   std::vector<std::string> ids;
   for (const std::string& name : arguments.snapshots) {
-    DRKIT_ASSIGN(const Snapshot snapshot, repository.find_snapshot(session.context(), name));
-    ids.push_back(snapshot.id);
+    DRKIT_ASSIGN(std::string id, repository.find_snapshot_id(session.context(), name));
+    ids.push_back(std::move(id));
   }
   for (const std::string& id : ids) {
     DRKIT_TRY(repository.forget(session.context(), id));

@@ -112,6 +112,18 @@ std::vector<std::string> cells(const Snapshot& snapshot, const LogFacts& log) {
           visible(tag_text(snapshot))};
 }
 
+std::vector<std::string> cells(const DamagedSnapshot& snapshot) {
+  return {snapshot.id.substr(0, 8), "?", "?", "?", "?", "damaged", "-", "-", ""};
+}
+
+Json list_of(const std::vector<DamagedSnapshot>& damaged) {
+  Json list = Json::array();
+  for (const DamagedSnapshot& snapshot : damaged) {
+    list.push_back({{"id", snapshot.id}, {"error", error_document(snapshot.error)}});
+  }
+  return list;
+}
+
 // Every column as wide as its widest cell; sizes to the right.
 void print_table(Session& session, const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths(rows.front().size());
@@ -137,23 +149,32 @@ Result<int> run_snapshots(Session& session, const SnapshotsArguments& arguments)
   }
   filter.source = arguments.source;
   DRKIT_ASSIGN(const Repository repository, session.open(arguments.repository));
-  DRKIT_ASSIGN(const std::vector<Snapshot> snapshots, repository.snapshots(session.context(), filter));
+  std::vector<DamagedSnapshot> damaged;
+  DRKIT_ASSIGN(const std::vector<Snapshot> snapshots, repository.snapshots(session.context(), filter, &damaged));
+  for (const DamagedSnapshot& snapshot : damaged) {
+    session.screen().line("drkit: snapshot " + snapshot.id + " is damaged: " + snapshot.error.to_string());
+  }
   const auto log = read_log(session.context(), repository, snapshots);
   // The list itself is worth having when the log cannot be looked at.
   if (!log) session.context().write_log(LogLevel::warning, "the log is not shown: " + log.error().to_string());
   const LogFacts facts = log ? *log : LogFacts{};
+  const ExitCode code = damaged.empty() ? kComplete : kDamage;
   if (session.json()) {
-    session.print_document(
-        {{"status", "complete"}, {"snapshots", snapshots_json(snapshots, facts)}, {"gaps", gaps_json(facts)}});
-    return kComplete;
+    session.print_document({{"status", damaged.empty() ? "complete" : "partial"},
+                            {"snapshots", snapshots_json(snapshots, facts)},
+                            {"damaged", list_of(damaged)},
+                            {"gaps", gaps_json(facts)}});
+    return code;
   }
   std::vector<std::vector<std::string>> rows;
-  if (!session.quiet())
+  if (!session.quiet()) {
     rows.push_back({"ID", "TIME", "SOURCE", "SIZE", "NEW DATA", "STATUS", "LAST PROOF", "RECOVERS TO", "TAGS"});
+  }
+  for (const DamagedSnapshot& snapshot : damaged) rows.push_back(cells(snapshot));
   for (const Snapshot& snapshot : snapshots) rows.push_back(cells(snapshot, facts));
   if (!rows.empty()) print_table(session, rows);
   print_gaps(session, facts);
-  return kComplete;
+  return code;
 }
 
 }  // namespace

@@ -77,6 +77,12 @@ struct SnapshotFilter {
   std::string source;                       ///< source_name, or kind:name; empty matches all
 };
 
+/// A snapshot that is there and cannot be used: what is known of it.
+struct DamagedSnapshot {
+  std::string id;  ///< 32 hexadecimal digits
+  Error error;     ///< what is wrong with it
+};
+
 /// An open repository. Movable handle; copies share the state.
 /// Thread-safety: every member may be called concurrently; several backups may run at once.
 class DRKIT_API Repository {
@@ -94,11 +100,17 @@ class DRKIT_API Repository {
   KeyRole role() const;
   StorageInfo storage_info() const;
 
-  /// Oldest first. Errors: corrupt when a snapshot's bytes are damaged or one is missing (rolled back).
-  Result<std::vector<Snapshot>> snapshots(const Context& ctx, const SnapshotFilter& filter = {}) const;
-  /// `name`: an id prefix of at least 4 digits, "latest", or "latest:SOURCE". Errors: not_found, invalid_argument.
+  /// Oldest first. Those whose bytes are damaged go to `damaged`, whatever the filter, for nobody knows what they were.
+  /// Errors: corrupt when one is missing (rolled back), and for a damaged one when `damaged` is null.
+  Result<std::vector<Snapshot>> snapshots(const Context& ctx, const SnapshotFilter& filter = {},
+                                          std::vector<DamagedSnapshot>* damaged = nullptr) const;
+  /// `name`: an id prefix of at least 4 digits, "latest", or "latest:SOURCE". By id, the damage of others does not
+  /// matter; which one is the latest cannot be told while one is damaged. Errors: not_found, invalid_argument, corrupt.
   Result<Snapshot> find_snapshot(const Context& ctx, std::string_view name) const;
-  /// Removes the snapshot from the list, leaving a tombstone; the data stays until a prune.
+  /// The whole id alone, of a damaged snapshot, too. `name` and errors as above; a whole id is taken as it is.
+  Result<std::string> find_snapshot_id(const Context& ctx, std::string_view name) const;
+  /// Removes the snapshot of this whole id from the list, leaving a tombstone; the data stays until a prune. One that
+  /// is damaged or missing can be forgotten, too: so a loss is accepted. Errors: not_found.
   Result<void> forget(const Context& ctx, const std::string& snapshot_id);
 
   Result<std::vector<KeySlot>> keys(const Context& ctx) const;

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Optional, Union
 
 from . import _core
-from ._error import PartialWarning
+from ._error import Error, PartialWarning
 from ._keys import KeyFile, Password, key_of, secret_of
 from ._restore import RestorePlan, SnapshotFile
 from ._spi import Check, Source, Storage
@@ -168,20 +168,32 @@ class Repository:
             _warn_partial(f"the backup is partial: {snapshot.stats.problems} entries are missing or incomplete")
         return snapshot
 
-    def snapshots(self, *, tags: Optional[Mapping[str, str]] = None, source: str = "") -> list[_core.Snapshot]:
+    def snapshots(
+        self,
+        *,
+        tags: Optional[Mapping[str, str]] = None,
+        source: str = "",
+        on_damaged: Optional[Callable[[str, Error], None]] = None,
+    ) -> list[_core.Snapshot]:
         """Oldest first; all tags must match; source is a source's name or "kind:name".
 
-        Errors: CorruptError when a snapshot is damaged, or missing (rolled back).
+        on_damaged is called with the id of each damaged snapshot and what is wrong with it; the others are listed.
+        Errors: CorruptError when one is missing (rolled back), and for a damaged one without on_damaged.
         """
-        return self._handle.snapshots(dict(tags or {}), source)
+        found, damaged = self._handle.snapshots(dict(tags or {}), source)
+        for snapshot_id, error in damaged:
+            if on_damaged is None:
+                raise error
+            on_damaged(snapshot_id, error)
+        return found
 
     def find(self, name: str) -> _core.Snapshot:
         """By an id prefix of at least 4 digits, "latest", or "latest:SOURCE". Errors: NotFoundError."""
         return self._handle.find(name)
 
     def forget(self, snapshot: SnapshotName) -> None:
-        """Takes the snapshot from the list; its data stays until a prune."""
-        self._handle.forget(self._snapshot(snapshot).id)
+        """Takes the snapshot from the list, a damaged one, too; its data stays until a prune."""
+        self._handle.forget(self._handle.find_id(snapshot if isinstance(snapshot, str) else snapshot.id))
 
     def check(
         self,

@@ -166,11 +166,19 @@ void bind_snapshots(py::class_<RepositoryHandle>& type) {
   type.def("snapshots",
            [](Self& self, TextMap tags, std::string source) {
              const SnapshotFilter filter{std::move(tags), std::move(source)};
-             return simple([&](const Context& ctx) { return self.repository.snapshots(ctx, filter); });
+             std::vector<DamagedSnapshot> damaged;
+             auto found = simple([&](const Context& ctx) { return self.repository.snapshots(ctx, filter, &damaged); });
+             py::list errors;
+             for (const DamagedSnapshot& one : damaged) errors.append(py::make_tuple(one.id, exception_of(one.error)));
+             return py::make_tuple(std::move(found), std::move(errors));
            })
       .def("find",
            [](Self& self, const std::string& name) {
              return simple([&](const Context& ctx) { return self.repository.find_snapshot(ctx, name); });
+           })
+      .def("find_id",
+           [](Self& self, const std::string& name) {
+             return simple([&](const Context& ctx) { return self.repository.find_snapshot_id(ctx, name); });
            })
       .def("forget",
            [](Self& self, const std::string& id) {

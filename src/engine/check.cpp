@@ -79,9 +79,9 @@ class CheckRunner {
  private:
   // Damaged ones are findings, and no reason not to look at the others.
   Result<std::vector<Snapshot>> usable_snapshots() {
-    std::vector<repo::DamagedSnapshot> damaged;
+    std::vector<DamagedSnapshot> damaged;
     DRKIT_ASSIGN(std::vector<repo::LoadedSnapshot> loaded, repo::load_snapshots(ctx_, *repository_.impl(), &damaged));
-    for (const repo::DamagedSnapshot& snapshot : damaged) {
+    for (const DamagedSnapshot& snapshot : damaged) {
       findings_.add({Severity::damage, "snapshot_damaged", snapshot.id, snapshot.error.to_string()});
     }
     std::vector<Snapshot> values;

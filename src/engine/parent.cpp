@@ -25,7 +25,7 @@ Result<std::unique_ptr<Parent>> Parent::open(const Context& ctx, std::shared_ptr
                                              const std::string& choice, const Snapshot& current) {
   if (choice == "none" || impl->keys.role != KeyRole::full) return std::unique_ptr<Parent>();
   // Damaged ones are no parents; the commit warns of them.
-  std::vector<repo::DamagedSnapshot> damaged;
+  std::vector<DamagedSnapshot> damaged;
   DRKIT_ASSIGN(const std::vector<repo::LoadedSnapshot> all, repo::load_snapshots(ctx, *impl, &damaged));
   const repo::LoadedSnapshot* chosen = nullptr;
   for (const repo::LoadedSnapshot& snapshot : all) {

@@ -8,6 +8,8 @@ namespace {
 
 /// Results that wait for an earlier, larger file: bounds their memory.
 constexpr std::size_t kMaxAhead = 2048;
+/// Entries taken at once: threads that meet at a lock for each of them would wait more than work.
+constexpr std::size_t kBatch = 64;
 constexpr std::size_t kMaxExtentsAhead = 100'000;
 
 bool has_content(const Entry& entry) { return entry.type == EntryType::regular || entry.type == EntryType::stream; }
@@ -33,25 +35,43 @@ Result<void> ReadCrew::run(unsigned threads, const Deliver& deliver) {
 void ReadCrew::loop(const Deliver& deliver) {
   Readers readers{FileReader(chunker_key_, chunks_, manifest_), FilePatcher(chunks_, manifest_)};
   while (true) {
-    auto taken = take();
-    if (!taken) return fail(std::move(taken).error());
-    if (!*taken) return;
-    auto done = (*taken)->to_read ? read(readers, **taken) : Result<void>();
-    if (done) done = hand_over(std::move(**taken), deliver);
-    if (!done) return fail(std::move(done).error(), std::move((*taken)->stream));
+    auto batch = take();
+    if (!batch) return fail(std::move(batch).error());
+    if (batch->empty()) return;
+    Taken& last = batch->back();
+    auto done = last.to_read ? read(readers, last) : Result<void>();
+    std::unique_ptr<Stream> stream = std::move(last.stream);
+    if (done) {
+      stream.reset();
+      done = hand_over(*batch, deliver);
+    }
+    if (!done) return fail(std::move(done).error(), std::move(stream));
   }
 }
 
-Result<std::optional<ReadCrew::Taken>> ReadCrew::take() {
+Result<std::vector<ReadCrew::Taken>> ReadCrew::take() {
+  std::vector<Taken> batch;
   {
     std::unique_lock lock(delivery_mutex_);
     delivered_changed_.wait(
         lock, [&] { return failure_ || (waiting_.size() < kMaxAhead && waiting_extents_ < kMaxExtentsAhead); });
-    if (failure_) return std::optional<Taken>();
+    if (failure_) return batch;
   }
   const std::lock_guard lock(source_mutex_);
+  std::size_t extents = 0;
+  while (batch.size() < kBatch && extents < kMaxExtentsAhead / kBatch && !ended_) {
+    DRKIT_ASSIGN(std::optional<Taken> taken, take_one());
+    if (!taken) break;
+    extents += taken->result.record.content.extents.size();
+    batch.push_back(std::move(*taken));
+    if (batch.back().to_read) break;
+    batch.back().stream.reset();
+  }
+  return batch;
+}
+
+Result<std::optional<ReadCrew::Taken>> ReadCrew::take_one() {
   DRKIT_TRY(ctx_.check_cancelled());
-  if (ended_) return std::optional<Taken>();
   Taken taken;
   DRKIT_ASSIGN(taken.stream, source_.next(ctx_));
   if (!taken.stream) {
@@ -106,11 +126,12 @@ Result<void> ReadCrew::read(Readers& readers, Taken& taken) {
   return {};
 }
 
-Result<void> ReadCrew::hand_over(Taken&& taken, const Deliver& deliver) {
-  taken.stream.reset();
+Result<void> ReadCrew::hand_over(std::vector<Taken>& batch, const Deliver& deliver) {
   const std::lock_guard lock(delivery_mutex_);
-  waiting_extents_ += taken.result.record.content.extents.size();
-  waiting_.emplace(taken.number, std::move(taken.result));
+  for (Taken& taken : batch) {
+    waiting_extents_ += taken.result.record.content.extents.size();
+    waiting_.emplace(taken.number, std::move(taken.result));
+  }
   while (!waiting_.empty() && waiting_.begin()->first == delivered_ && !failure_) {
     EntryResult result = std::move(waiting_.begin()->second);
     waiting_.erase(waiting_.begin());

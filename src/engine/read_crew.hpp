@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "engine/file_reader.hpp"
 #include "engine/parent.hpp"
@@ -55,11 +56,12 @@ class ReadCrew {
     FilePatcher parts;
   };
   void loop(const Deliver& deliver);
-  /// Nothing at the end of the source.
-  Result<std::optional<Taken>> take();
+  /// Entries that need no reading, and at most one that does, the last. None at the end of the source.
+  Result<std::vector<Taken>> take();
+  Result<std::optional<Taken>> take_one();
   Result<void> compare_with_parent(Taken& taken);
   Result<void> read(Readers& readers, Taken& taken);
-  Result<void> hand_over(Taken&& taken, const Deliver& deliver);
+  Result<void> hand_over(std::vector<Taken>& batch, const Deliver& deliver);
   void fail(Error error, std::unique_ptr<Stream> stream = {});
 
   const Context& ctx_;

@@ -29,7 +29,7 @@ struct Budget {
     budget.readers = memory < 128 * kMiB ? 1 : std::min(budget.threads, 4U);
     budget.frame_bytes = kMiB;
     // What frames, window and compressor take is set aside first; the rest is for packs, with room for other things.
-    budget.pack_bytes = std::clamp((memory - 32 * kMiB) / 7, 4 * kMiB, 32 * kMiB);
+    budget.pack_bytes = std::clamp((memory - 32 * kMiB) / 7, 4 * kMiB, 16 * kMiB);
     budget.spool_bytes = memory / 16;
     budget.window_bytes = memory * 4;
     return budget;

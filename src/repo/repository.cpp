@@ -153,8 +153,9 @@ std::string Repository::id() const { return base::to_hex(impl_->id); }
 KeyRole Repository::role() const { return impl_->keys.role; }
 StorageInfo Repository::storage_info() const { return impl_->storage->info(); }
 
-Result<std::vector<Snapshot>> Repository::snapshots(const Context& ctx, const SnapshotFilter& filter) const {
-  DRKIT_ASSIGN(std::vector<repo::LoadedSnapshot> loaded, repo::load_snapshots(ctx, *impl_));
+Result<std::vector<Snapshot>> Repository::snapshots(const Context& ctx, const SnapshotFilter& filter,
+                                                    std::vector<DamagedSnapshot>* damaged) const {
+  DRKIT_ASSIGN(std::vector<repo::LoadedSnapshot> loaded, repo::load_snapshots(ctx, *impl_, damaged));
   std::vector<Snapshot> values;
   for (repo::LoadedSnapshot& snapshot : loaded) {
     if (matches(snapshot.value, filter)) values.push_back(std::move(snapshot.value));
@@ -162,36 +163,56 @@ Result<std::vector<Snapshot>> Repository::snapshots(const Context& ctx, const Sn
   return values;
 }
 
-// By id, one snapshot is read and no other: what is damaged elsewhere keeps nobody from restoring it.
-static Result<Snapshot> find_by_id(const Context& ctx, Repository::Impl& impl, std::string_view digits) {
-  DRKIT_ASSIGN(const std::vector<std::string> found,
-               repo::list_keys(ctx, *impl.storage, std::string(repo::kSnapshotPrefix) + std::string(digits)));
-  std::vector<Snapshot> snapshots;
-  for (const std::string& key : found) {
-    DRKIT_ASSIGN(const bool forgotten, repo::is_forgotten(ctx, impl, std::string(repo::object_name(key))));
-    if (forgotten) continue;
-    DRKIT_ASSIGN(std::optional<repo::LoadedSnapshot> loaded,
-                 repo::load_snapshot(ctx, impl, std::string(repo::object_name(key))));
-    if (loaded) snapshots.push_back(std::move(loaded->value));
+static bool is_latest(std::string_view name) { return name == "latest" || name.starts_with("latest:"); }
+
+// An older one in place of a damaged one would be a silent step back.
+static Result<Snapshot> find_latest(const Context& ctx, const Repository& repository, std::string_view name) {
+  SnapshotFilter filter;
+  if (name.size() > 7) filter.source = std::string(name.substr(7));
+  std::vector<DamagedSnapshot> damaged;
+  DRKIT_ASSIGN(std::vector<Snapshot> all, repository.snapshots(ctx, filter, &damaged));
+  if (!damaged.empty()) {
+    return Error(ErrorCode::corrupt, "a damaged snapshot may be the latest: name one by its id, or forget the damaged")
+        .with("snapshot", damaged.front().id)
+        .caused_by(std::move(damaged.front().error));
   }
-  if (snapshots.size() == 1) return std::move(snapshots.front());
-  if (snapshots.empty()) return Error(ErrorCode::not_found, "no such snapshot").with("snapshot", std::string(digits));
+  if (all.empty()) return Error(ErrorCode::not_found, "no such snapshot").with("snapshot", std::string(name));
+  return std::move(all.back());
+}
+
+// By id, one snapshot is read and no other: what is damaged elsewhere keeps nobody from restoring it.
+static Result<std::string> find_id(const Context& ctx, Repository::Impl& impl, std::string_view digits) {
+  if (digits.size() < 4 || digits.find_first_not_of("0123456789abcdef") != std::string_view::npos) {
+    return Error(ErrorCode::invalid_argument, "a snapshot is named by 4 or more digits of its id, or latest");
+  }
+  DRKIT_ASSIGN(const std::vector<std::string> keys,
+               repo::list_keys(ctx, *impl.storage, std::string(repo::kSnapshotPrefix) + std::string(digits)));
+  std::vector<std::string> found;
+  for (const std::string& key : keys) {
+    const std::string id(repo::object_name(key));
+    DRKIT_ASSIGN(const bool forgotten, repo::is_forgotten(ctx, impl, id));
+    if (!forgotten && !repo::is_fence(ctx, impl, id)) found.push_back(id);
+  }
+  if (found.size() == 1) return std::move(found.front());
+  if (found.empty()) return Error(ErrorCode::not_found, "no such snapshot").with("snapshot", std::string(digits));
   return Error(ErrorCode::invalid_argument, "several snapshots begin with these digits")
       .with("snapshot", std::string(digits));
 }
 
 Result<Snapshot> Repository::find_snapshot(const Context& ctx, std::string_view name) const {
-  const bool latest = name == "latest" || name.starts_with("latest:");
-  if (!latest) {
-    const bool digits = name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-    if (digits && name.size() >= 4) return find_by_id(ctx, *impl_, name);
-    return Error(ErrorCode::invalid_argument, "a snapshot is named by 4 or more digits of its id, or latest");
-  }
-  SnapshotFilter filter;
-  if (name.size() > 7) filter.source = std::string(name.substr(7));
-  DRKIT_ASSIGN(std::vector<Snapshot> all, snapshots(ctx, filter));
-  if (all.empty()) return Error(ErrorCode::not_found, "no such snapshot").with("snapshot", std::string(name));
-  return std::move(all.back());
+  if (is_latest(name)) return find_latest(ctx, *this, name);
+  DRKIT_ASSIGN(const std::string id, find_id(ctx, *impl_, name));
+  DRKIT_ASSIGN(std::optional<repo::LoadedSnapshot> loaded, repo::load_snapshot(ctx, *impl_, id));
+  if (loaded) return std::move(loaded->value);
+  return Error(ErrorCode::not_found, "no such snapshot").with("snapshot", std::string(name));
+}
+
+Result<std::string> Repository::find_snapshot_id(const Context& ctx, std::string_view name) const {
+  constexpr std::size_t kWholeId = 32;
+  if (name.size() == kWholeId) return std::string(name);
+  if (!is_latest(name)) return find_id(ctx, *impl_, name);
+  DRKIT_ASSIGN(const Snapshot latest, find_latest(ctx, *this, name));
+  return latest.id;
 }
 
 Result<void> Repository::forget(const Context& ctx, const std::string& snapshot_id) {

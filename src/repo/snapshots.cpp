@@ -294,6 +294,11 @@ Result<std::vector<LoadedSnapshot>> load_snapshots(const Context& ctx, Repositor
   return snapshots;
 }
 
+bool is_fence(const Context& ctx, Repository::Impl& impl, const std::string& id) {
+  const auto loaded = load_snapshot(ctx, impl, id);
+  return loaded.ok() && !*loaded;
+}
+
 Result<bool> is_forgotten(const Context& ctx, Repository::Impl& impl, const std::string& id) {
   return has_tombstone(ctx, impl, std::string(kTombstonePrefix) + id);
 }
@@ -306,6 +311,8 @@ Result<void> forget_snapshot(const Context& ctx, Repository::Impl& impl, const s
   // A damaged or missing snapshot can be forgotten too: that is how its loss is accepted and the repository goes on.
   const auto loaded = load_snapshot(ctx, impl, id);
   if (!loaded && loaded.error().code() == ErrorCode::not_found) {
+    DRKIT_ASSIGN(const bool forgotten, is_forgotten(ctx, impl, id));
+    if (forgotten) return absent;
     DRKIT_ASSIGN(const bool missed, is_missed(ctx, impl, id));
     if (!missed) return absent;
   } else if (!loaded && loaded.error().code() != ErrorCode::corrupt) {

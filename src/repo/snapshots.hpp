@@ -34,15 +34,13 @@ Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl
 
 /// Nothing when the object is a fence. Errors: not_found, corrupt.
 Result<std::optional<LoadedSnapshot>> load_snapshot(const Context& ctx, Repository::Impl& impl, const std::string& id);
-/// A snapshot object that is there and cannot be used.
-struct DamagedSnapshot {
-  std::string id;
-  Error error;
-};
 /// All, oldest first, after checking that none is missing. Damaged ones go to `damaged` if there is one.
 /// Errors: corrupt, also for the first damaged one when nobody takes it.
 Result<std::vector<LoadedSnapshot>> load_snapshots(const Context& ctx, Repository::Impl& impl,
                                                    std::vector<DamagedSnapshot>* damaged = nullptr);
+
+/// Whether the object of this id keeps a writer from committing instead of being a snapshot.
+bool is_fence(const Context& ctx, Repository::Impl& impl, const std::string& id);
 
 /// Errors: corrupt when the tombstone is damaged or forged.
 Result<bool> is_forgotten(const Context& ctx, Repository::Impl& impl, const std::string& id);

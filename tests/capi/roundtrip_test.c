@@ -58,6 +58,23 @@ static void look_at_snapshot(const drk_snapshot* snapshot) {
   drk_buffer_free(json);
 }
 
+/* Turns a bit of the snapshot's object; a second call heals it. */
+static void damage(const drk_snapshot* snapshot) {
+  char name[60];
+  FILE* file = NULL;
+  int byte = 0;
+  snprintf(name, sizeof name, "repo/snapshots/%s", drk_snapshot_id(snapshot));
+  CHECK(chmod(below(name), 0600) == 0);
+  file = fopen(below(name), "r+b");
+  CHECK(file != NULL);
+  CHECK(fseek(file, 100, SEEK_SET) == 0);
+  byte = fgetc(file);
+  CHECK(byte != EOF);
+  CHECK(fseek(file, 100, SEEK_SET) == 0);
+  CHECK(fputc(byte ^ 1, file) != EOF);
+  CHECK(fclose(file) == 0);
+}
+
 struct seen {
   int entries;
   int found_link;
@@ -201,7 +218,20 @@ static void list_and_forget(drk_repository* repository, const char* first) {
   CHECK(drk_snapshot_list_count(list) == 2);
   CHECK(strcmp(drk_snapshot_id(drk_snapshot_list_at(list, 0)), first) == 0);
   CHECK(drk_snapshot_list_at(list, 2) == NULL);
+  CHECK(drk_snapshot_list_damaged_count(list) == 0);
   drk_snapshot_list_free(list);
+  damage(second);
+  FAILS(DRK_CORRUPT, drk_snapshots_list(NULL, repository, NULL, &list, &err));
+  filter.take_damaged = 1;
+  OK(drk_snapshots_list(NULL, repository, &filter, &list, &err));
+  CHECK(drk_snapshot_list_count(list) == 1);
+  CHECK(drk_snapshot_list_damaged_count(list) == 1);
+  CHECK(strcmp(drk_snapshot_list_damaged_id(list, 0), drk_snapshot_id(second)) == 0);
+  CHECK(strstr(drk_snapshot_list_damaged_message(list, 0), "corrupt") != NULL);
+  CHECK(drk_snapshot_list_damaged_id(list, 1) == NULL);
+  CHECK(drk_snapshot_list_damaged_message(list, 1) == NULL);
+  drk_snapshot_list_free(list);
+  damage(second); /* and whole again */
   filter.tags = &other;
   filter.tag_count = 1;
   OK(drk_snapshots_list(NULL, repository, &filter, &list, &err));

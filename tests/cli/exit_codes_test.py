@@ -129,6 +129,27 @@ class ExitCodes(harness.Case):
         broken = self.run_drkit("restore", self.repo, "latest", self.dir / "restored", code=5)
         self.one_line_error(broken, "corrupt")
 
+    def test_5_a_damaged_snapshot_hides_no_other(self):
+        self.init_and_backup()
+        self.run_drkit("backup", self.repo, self.tree)
+        first, second = [one["id"] for one in self.run_drkit("snapshots", self.repo, "--json").json["snapshots"]]
+        path = self.repo / "snapshots" / second
+        path.chmod(0o600)
+        content = bytearray(path.read_bytes())
+        content[100] ^= 1
+        path.write_bytes(content)
+        listed = self.run_drkit("snapshots", self.repo, code=5)
+        self.assertIn(first[:8], listed.text)
+        self.assertRegex(listed.text, f"{second[:8]} .*damaged")
+        self.assertIn(second, listed.err)
+        document = self.run_drkit("snapshots", self.repo, "--json", code=5).json
+        self.assertEqual([one["id"] for one in document["snapshots"]], [first])
+        self.assertEqual([one["id"] for one in document["damaged"]], [second])
+        self.one_line_error(self.run_drkit("restore", self.repo, "latest", self.dir / "r1", code=5), "corrupt")
+        self.run_drkit("restore", self.repo, first[:8], self.dir / "r2")
+        self.run_drkit("forget", self.repo, second[:8])
+        self.run_drkit("restore", self.repo, "latest", self.dir / "r3")
+
     def test_130_interrupted(self):
         self.init()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -56,6 +56,19 @@ TEST_CASE("one damaged snapshot: the others restore by their ids, new backups go
   const auto all = repository->snapshots(ctx);
   REQUIRE_FALSE(all.ok());
   CHECK(named_key(all.error()) == damaged);
+  // Who takes the damaged one apart sees the others, and nobody is given an older one for the latest.
+  std::vector<DamagedSnapshot> apart;
+  const auto others = repository->snapshots(ctx, {}, &apart);
+  REQUIRE_MESSAGE(others.ok(), others.error().to_string());
+  REQUIRE(others->size() == 1);
+  CHECK(others->front().id == subject.snapshots[0].id);
+  REQUIRE(apart.size() == 1);
+  CHECK(apart.front().id == subject.snapshots[1].id);
+  CHECK(apart.front().error.code() == ErrorCode::corrupt);
+  CHECK(repository->find_snapshot(ctx, "latest").error().code() == ErrorCode::corrupt);
+  CHECK(repository->find_snapshot_id(ctx, "latest").error().code() == ErrorCode::corrupt);
+  CHECK(*repository->find_snapshot_id(ctx, subject.snapshots[1].id.substr(0, 8)) == subject.snapshots[1].id);
+  CHECK(repository->find_snapshot(ctx, subject.snapshots[1].id).error().code() == ErrorCode::corrupt);
   const auto good = repository->find_snapshot(ctx, subject.snapshots[0].id);
   REQUIRE_MESSAGE(good.ok(), good.error().to_string());
   const auto tree = restore_tree(ctx, *repository, *good);

@@ -77,6 +77,26 @@ def test_listing_finding_forgetting(repo, tree):
     assert not caught.value.retryable
 
 
+def test_a_damaged_snapshot_hides_no_other(repo, tree, tmp_path):
+    first = repo.backup(tree)
+    second = repo.backup(tree)
+    path = next(place for place in tmp_path.rglob(second.id) if place.parent.name == "snapshots")
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(content)
+    with pytest.raises(drkit.CorruptError):
+        repo.snapshots()
+    seen = {}
+    assert repo.snapshots(on_damaged=seen.__setitem__) == [first]
+    assert list(seen) == [second.id]
+    assert isinstance(seen[second.id], drkit.CorruptError)
+    with pytest.raises(drkit.CorruptError):
+        repo.find("latest")
+    repo.forget(second.id)
+    assert repo.find("latest") == first
+
+
 def test_looking_into_snapshots(repo, tree):
     first = repo.backup(tree)
     entries = {entry.path: entry for entry in repo.ls(first)}

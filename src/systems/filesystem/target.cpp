@@ -62,6 +62,7 @@ Result<void> FilesystemTarget::begin(const Context& ctx, const RestoreSettings& 
   const bool root_user = ::geteuid() == 0;
   policy_ = {settings.owners && root_user, root_user, options_.skip_unsupported_attributes, delta_};
   directories_ = std::make_unique<DirectoryCache>(root_fd_);
+  write_behind_.start(root_fd_->get());
   return drop_default_acl(root_fd_->get(), "");
 }
 
@@ -231,6 +232,7 @@ Result<std::unique_ptr<Sink>> FilesystemTarget::open(const Context& ctx, const E
   }
   AttributePolicy policy = policy_;
   policy.replace = file.existed;
+  write_behind_.count(entry.size_bytes);
   return make_file_sink(entry, std::move(file), policy);
 }
 
@@ -260,6 +262,7 @@ Result<void> FilesystemTarget::finish(const Context& ctx) {
     DRKIT_ASSIGN(const Entry entry, journal_.pop());
     DRKIT_TRY(entry.type == EntryType::hardlink ? finish_link(ctx, entry) : finish_directory(ctx, entry));
   }
+  write_behind_.stop();
   for (const auto& [device, fd] : mounts_) DRKIT_TRY(base::sync_filesystem(fd.get(), root_));
   DRKIT_TRY(base::sync_filesystem(root_fd_->get(), root_));
   DRKIT_TRY(base::unlink_at(root_fd_->get(), std::string(kIncompleteMarker)));

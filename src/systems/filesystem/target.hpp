@@ -15,6 +15,7 @@
 #include "systems/filesystem/file_sink.hpp"
 #include "systems/filesystem/path_set.hpp"
 #include "systems/filesystem/restore_journal.hpp"
+#include "systems/filesystem/write_behind.hpp"
 
 namespace drkit::systems::filesystem {
 
@@ -56,6 +57,7 @@ class FilesystemTarget final : public RestoreTarget {
   RestoreJournal journal_;
   std::optional<Entry> root_entry_;
   PathSet seen_;
+  WriteBehind write_behind_;
   std::map<dev_t, UniqueFd> mounts_;  // file systems mounted below the root, to be synced
 };
 

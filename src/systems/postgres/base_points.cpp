@@ -50,7 +50,12 @@ Result<std::vector<BasePoint>> load_base_points(const Context& ctx, const Reposi
   if (repository.role() != KeyRole::full) {
     return Error(ErrorCode::permission_denied, "this key may not read what snapshots say about the log");
   }
-  DRKIT_ASSIGN(const std::vector<Snapshot> snapshots, repository.snapshots(ctx));
+  // A damaged snapshot is no base; the others are still the way back.
+  std::vector<DamagedSnapshot> damaged;
+  DRKIT_ASSIGN(const std::vector<Snapshot> snapshots, repository.snapshots(ctx, {}, &damaged));
+  for (const DamagedSnapshot& snapshot : damaged) {
+    ctx.write_log(LogLevel::warning, "a snapshot is damaged: " + snapshot.error.to_string());
+  }
   std::vector<BasePoint> points;
   for (const Snapshot& snapshot : snapshots) {
     if (snapshot.source_kind != "postgres" || snapshot.status != Status::complete) continue;
