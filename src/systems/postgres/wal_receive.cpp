@@ -144,6 +144,9 @@ Result<void> Session::leave_gap(const Error& why) {
   DRKIT_ASSIGN(const Lsn next, oldest_available());
   WalFacts facts;
   facts.note = why.message();
+  for (const auto& [key, value] : why.context()) {
+    if (key == "server") facts.note += ": " + value;
+  }
   bool lost = false;
   for (const PathPart& part : path_) {
     // A timeline that was left while nobody listened is lost up to there, and the next one from there.
