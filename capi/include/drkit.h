@@ -35,8 +35,10 @@
 #include <drkit_base.h>
 #include <drkit_object_lock.h>
 #include <drkit_operations.h>
+#include <drkit_pitr.h>
 #include <drkit_probe.h>
 #include <drkit_repository.h>
 #include <drkit_spi.h>
+#include <drkit_wal.h>
 
 #endif

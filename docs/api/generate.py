@@ -45,7 +45,8 @@ def summary(declaration):
 
 def c_page():
     lines = ["# C", "", "Generated from the comments of the headers by `docs/api/generate.py`.", ""]
-    for name in ("drkit.h", "drkit_base.h", "drkit_repository.h", "drkit_operations.h", "drkit_spi.h"):
+    for name in ("drkit.h", "drkit_base.h", "drkit_repository.h", "drkit_operations.h", "drkit_wal.h",
+                 "drkit_pitr.h", "drkit_spi.h"):
         text = (INCLUDE / name).read_text()
         lines += head(name, text)
         for comment, declaration in declared(text):

@@ -1,8 +1,8 @@
 // drkit snapshots: what the repository keeps.
 #include <algorithm>
 
-#include "session.hpp"
 #include "text.hpp"
+#include "verb_wal.hpp"
 
 namespace cli {
 namespace {
@@ -21,7 +21,86 @@ std::string tag_text(const Snapshot& snapshot) {
   return text;
 }
 
-std::vector<std::string> cells(const Snapshot& snapshot) {
+// What the stored log adds to the snapshots.
+struct LogFacts {
+  struct Gap {
+    WalName name;
+    std::string note;
+  };
+  std::vector<RecoveryWindow> windows;
+  std::vector<Gap> gaps;
+
+  std::vector<RecoveryWindow> of(const Snapshot& snapshot) const {
+    std::vector<RecoveryWindow> own;
+    for (const RecoveryWindow& window : windows) {
+      if (window.snapshot == snapshot.id) own.push_back(window);
+    }
+    return own;
+  }
+};
+
+Result<LogFacts> read_log(const Context& ctx, const Repository& repository, const std::vector<Snapshot>& snapshots) {
+  LogFacts log;
+  const auto is_postgres = [](const Snapshot& snapshot) { return snapshot.source_kind == "postgres"; };
+  if (std::none_of(snapshots.begin(), snapshots.end(), is_postgres)) return log;
+  // A write key may not know which snapshot leads where; what is lost it may.
+  if (repository.role() == KeyRole::full) {
+    DRKIT_ASSIGN(log.windows, recovery_window(ctx, repository));
+  }
+  const WalArchive archive(repository);
+  DRKIT_ASSIGN(const std::vector<WalObject> objects, archive.list(ctx, std::nullopt));
+  for (const WalObject& object : objects) {
+    if (object.name.kind != WalKind::gap) continue;
+    DRKIT_ASSIGN(const WalFacts facts, archive.facts(ctx, object.name));
+    log.gaps.push_back({object.name, facts.note});
+  }
+  return log;
+}
+
+// The newest moment that the snapshot leads to, and whether lost log ends it there.
+std::string reach_text(const std::vector<RecoveryWindow>& windows) {
+  if (windows.empty()) return "-";
+  const auto furthest = std::max_element(windows.begin(), windows.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.timeline, a.end_time_ns) < std::pair(b.timeline, b.end_time_ns);
+  });
+  const bool lost = furthest->ended_by == "gap" || furthest->ended_by == "hole";
+  return local_time(furthest->end_time_ns) + (lost ? " (" + furthest->ended_by + ")" : "");
+}
+
+void print_gaps(Session& session, const LogFacts& log) {
+  for (const LogFacts::Gap& gap : log.gaps) {
+    session.print("gap  cluster " + std::to_string(gap.name.system_id) + "  timeline " +
+                  std::to_string(gap.name.timeline) + "  " + lsn_text(gap.name.start) + " .. " +
+                  lsn_text(gap.name.end) + "  " + visible(gap.note) + "\n");
+  }
+}
+
+Json gaps_json(const LogFacts& log) {
+  Json list = Json::array();
+  for (const LogFacts::Gap& gap : log.gaps) {
+    list.push_back({{"system_id", std::to_string(gap.name.system_id)},
+                    {"timeline", gap.name.timeline},
+                    {"start_lsn", lsn_text(gap.name.start)},
+                    {"end_lsn", lsn_text(gap.name.end)},
+                    {"note", to_utf8(gap.note)}});
+  }
+  return list;
+}
+
+Json snapshots_json(const std::vector<Snapshot>& snapshots, const LogFacts& log) {
+  Json list = Json::array();
+  for (const Snapshot& snapshot : snapshots) {
+    Json one = Json::parse(to_json(snapshot));
+    if (snapshot.source_kind == "postgres") {
+      one["recovery"] = Json::array();
+      for (const RecoveryWindow& window : log.of(snapshot)) one["recovery"].push_back(window_json(window));
+    }
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
+std::vector<std::string> cells(const Snapshot& snapshot, const LogFacts& log) {
   return {snapshot.id.substr(0, 8),
           local_time(snapshot.time_ns),
           visible(snapshot.source_kind + ":" + snapshot.source_name),
@@ -29,17 +108,12 @@ std::vector<std::string> cells(const Snapshot& snapshot) {
           human_bytes(snapshot.stats.bytes_stored),
           std::string(status_name(snapshot.status)),
           "-",
+          reach_text(log.of(snapshot)),
           visible(tag_text(snapshot))};
 }
 
 std::vector<std::string> cells(const DamagedSnapshot& snapshot) {
-  return {snapshot.id.substr(0, 8), "?", "?", "?", "?", "damaged", "-", ""};
-}
-
-Json list_of(const std::vector<Snapshot>& snapshots) {
-  Json list = Json::array();
-  for (const Snapshot& snapshot : snapshots) list.push_back(Json::parse(to_json(snapshot)));
-  return list;
+  return {snapshot.id.substr(0, 8), "?", "?", "?", "?", "damaged", "-", "-", ""};
 }
 
 Json list_of(const std::vector<DamagedSnapshot>& damaged) {
@@ -80,18 +154,26 @@ Result<int> run_snapshots(Session& session, const SnapshotsArguments& arguments)
   for (const DamagedSnapshot& snapshot : damaged) {
     session.screen().line("drkit: snapshot " + snapshot.id + " is damaged: " + snapshot.error.to_string());
   }
+  const auto log = read_log(session.context(), repository, snapshots);
+  // The list itself is worth having when the log cannot be looked at.
+  if (!log) session.context().write_log(LogLevel::warning, "the log is not shown: " + log.error().to_string());
+  const LogFacts facts = log ? *log : LogFacts{};
   const ExitCode code = damaged.empty() ? kComplete : kDamage;
   if (session.json()) {
     session.print_document({{"status", damaged.empty() ? "complete" : "partial"},
-                            {"snapshots", list_of(snapshots)},
-                            {"damaged", list_of(damaged)}});
+                            {"snapshots", snapshots_json(snapshots, facts)},
+                            {"damaged", list_of(damaged)},
+                            {"gaps", gaps_json(facts)}});
     return code;
   }
   std::vector<std::vector<std::string>> rows;
-  if (!session.quiet()) rows.push_back({"ID", "TIME", "SOURCE", "SIZE", "NEW DATA", "STATUS", "LAST PROOF", "TAGS"});
+  if (!session.quiet()) {
+    rows.push_back({"ID", "TIME", "SOURCE", "SIZE", "NEW DATA", "STATUS", "LAST PROOF", "RECOVERS TO", "TAGS"});
+  }
   for (const DamagedSnapshot& snapshot : damaged) rows.push_back(cells(snapshot));
-  for (const Snapshot& snapshot : snapshots) rows.push_back(cells(snapshot));
+  for (const Snapshot& snapshot : snapshots) rows.push_back(cells(snapshot, facts));
   if (!rows.empty()) print_table(session, rows);
+  print_gaps(session, facts);
   return code;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include <drkit/pitr.hpp>
 #include <drkit/result.hpp>
 
 #include "session.hpp"
@@ -22,6 +23,8 @@ drkit::Result<std::uint64_t> parse_lsn(std::string_view text);
 drkit::Result<std::optional<std::uint64_t>> parse_system_id(std::string_view text);
 /// Whether the error says that the repository was looked into and has no such file.
 bool is_absent_file(const drkit::Error& error);
+
+Json window_json(const drkit::RecoveryWindow& window);
 
 void add_wal_verify(CLI::App& parent, Session& session);
 void add_wal_receive(CLI::App& parent, Session& session);

@@ -3,7 +3,6 @@
 #include "verb_wal.hpp"
 
 namespace cli {
-namespace {
 
 using namespace drkit;
 
@@ -19,6 +18,8 @@ Json window_json(const RecoveryWindow& window) {
           {"end_time_ns", window.end_time_ns},
           {"ended_by", window.ended_by}};
 }
+
+namespace {
 
 Json timeline_json(const WalTimeline& timeline) {
   Json spans = Json::array();

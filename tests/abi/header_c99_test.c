@@ -33,5 +33,17 @@ int main(void) {
   SIZE_IS_SET(drk_storage_vtable, DRK_STORAGE_VTABLE_INIT);
   SIZE_IS_SET(drk_source_vtable, DRK_SOURCE_VTABLE_INIT);
   SIZE_IS_SET(drk_check_vtable, DRK_CHECK_VTABLE_INIT);
+  SIZE_IS_SET(drk_wal_object, DRK_WAL_OBJECT_INIT);
+  SIZE_IS_SET(drk_wal_push_options, DRK_WAL_PUSH_OPTIONS_INIT);
+  SIZE_IS_SET(drk_wal_pushed, DRK_WAL_PUSHED_INIT);
+  SIZE_IS_SET(drk_wal_get_options, DRK_WAL_GET_OPTIONS_INIT);
+  SIZE_IS_SET(drk_wal_receive_options, DRK_WAL_RECEIVE_OPTIONS_INIT);
+  SIZE_IS_SET(drk_wal_received, DRK_WAL_RECEIVED_INIT);
+  SIZE_IS_SET(drk_recovery_window, DRK_RECOVERY_WINDOW_INIT);
+  SIZE_IS_SET(drk_wal_problem, DRK_WAL_PROBLEM_INIT);
+  SIZE_IS_SET(drk_pitr_options, DRK_PITR_OPTIONS_INIT);
+  SIZE_IS_SET(drk_pitr_plan_facts, DRK_PITR_PLAN_FACTS_INIT);
+  SIZE_IS_SET(drk_pitr_start_options, DRK_PITR_START_OPTIONS_INIT);
+  SIZE_IS_SET(drk_pitr_reached, DRK_PITR_REACHED_INIT);
   return strlen(drk_version()) >= 5 ? 0 : 1;
 }

@@ -108,7 +108,8 @@ class Checker:
         if parts[0] == "include":
             name = "/include/drkit"
         elif parts[0] != "src":
-            name = "/" + parts[0]
+            own = "/" + "/".join(parts[:2])
+            name = own if own in self.rules else "/" + parts[0]
         elif len(parts) > 3 and f"{parts[1]}/{parts[2]}" in self.rules:
             name = f"{parts[1]}/{parts[2]}"
         elif len(parts) == 2 or parts[1] == "cmake":

@@ -37,6 +37,8 @@ THIRD_PARTY = {
     "libssh": ("libssh/",),
     "nlohmann": ("nlohmann/",),
     "openssl": ("openssl/",),
+    "postgres_server": ("postgres.h", "fmgr.h", "miscadmin.h", "archive/archive_module.h", "postmaster/pgarch.h", "storage/latch.h",
+                        "utils/guc.h", "utils/memutils.h", "utils/wait_event.h"),
     "pybind11": ("pybind11/", "Python.h"),
     "sodium": ("sodium.h", "sodium/"),
     "zstd": ("zstd.h", "zstd_errors.h", "zdict.h"),

@@ -52,6 +52,14 @@ class WalBuilder {
     std::memcpy(data.data() + 8, name.data(), std::min<std::size_t>(name.size(), 63));
     return add(0, 0x70, 0, data);
   }
+  /// A record of which only the part on this page was written when the server crashed; the next page says so.
+  std::uint64_t abandon(std::uint8_t manager, std::uint32_t xid, ByteView data) {
+    const std::size_t before = bytes_.size();
+    const std::uint64_t at = add(manager, 0, xid, data);
+    bytes_.resize((before / block_ + 1) * block_);
+    add_page(0, 8);
+    return at;
+  }
   /// Ends the file of the log; the next record begins the next one.
   std::uint64_t switch_file() {
     const std::uint64_t at = add(0, 0x40, 0, {});
@@ -75,10 +83,10 @@ class WalBuilder {
   std::uint64_t end_of(std::uint8_t info, std::uint32_t xid, std::int64_t server_time) {
     return add(1, info, xid, std::as_bytes(std::span(&server_time, 1)));
   }
-  void add_page(std::uint32_t remaining) {
+  void add_page(std::uint32_t remaining, std::uint16_t more_flags = 0) {
     const std::uint64_t address = end();
     const bool first = address % segment_ == 0;
-    const auto flags = static_cast<std::uint16_t>((remaining > 0 ? 1 : 0) | (first ? 2 : 0));
+    const auto flags = static_cast<std::uint16_t>((remaining > 0 ? 1 : 0) | (first ? 2 : 0) | more_flags);
     const std::uint16_t magic = 0xD110;
     const std::uint32_t padding = 0;
     append(bytes_, &magic, 2);

@@ -85,7 +85,11 @@ class Receive(Case):
         recovered, _ = self.pitr(primary, "--latest")
         found = {int(line) for line in recovered.sql("select id from acked").split()}
         self.assertEqual(set(acked) - found, set())
-        self.assertEqual(self.json("wal", "verify", self.repo)["problems"], [])
+        report = self.json("wal", "verify", self.repo)
+        self.assertEqual(report["problems"], [])
+        # The window knows the last transaction also where the log was still growing.
+        plan = self.json("pitr", self.repo, "--plan", "--latest")["plan"]
+        self.assertEqual(report["windows"][0]["end_time_ns"], plan["stop_time_ns"])
 
     def test_lost_log_is_recorded_as_a_gap(self):
         primary = self.cluster()
@@ -117,8 +121,17 @@ class Receive(Case):
         self.assertEqual(report["windows"][0]["end_lsn"], gaps[0]["start_lsn"])
         self.assertEqual(report["windows"][0]["ended_by"], "gap")
         self.run_drkit("pitr", self.repo, "--plan", "--lsn", end, code=4)
+        document = self.json("snapshots", self.repo)
+        self.assertEqual([window["ended_by"] for window in document["snapshots"][0]["recovery"]], ["gap"])
+        self.assertEqual([(gap["start_lsn"], gap["end_lsn"]) for gap in document["gaps"]], [(gaps[0]["start_lsn"], end)])
+        self.assertIn("removed", document["gaps"][0]["note"])
+        text = self.run_drkit("snapshots", self.repo).stdout
+        self.assertIn(" (gap)", text.splitlines()[1])
+        self.assertRegex(text, rf"(?m)^gap  cluster [0-9]+  timeline 1  {gaps[0]['start_lsn']} \.\. {end}  .*removed")
         # A new backup begins a new window.
         self.backup(primary)
+        document = self.json("snapshots", self.repo)
+        self.assertEqual([one["recovery"][0]["ended_by"] for one in document["snapshots"]], ["gap", "end of log"])
         self.assertEqual(len(self.json("wal", "verify", self.repo, code=5)["windows"]), 2)
 
     def test_timelines_are_followed(self):

@@ -3,6 +3,11 @@
 #include "systems/postgres/wal_pieces.hpp"
 
 namespace drkit::systems::postgres {
+namespace {
+
+constexpr int kMostSegmentsBack = 4;
+
+}  // namespace
 
 Result<Bytes> MarkSearch::segment_of(const WalName& object) const {
   const std::uint64_t size = map_.segment_bytes();
@@ -39,18 +44,28 @@ Result<std::optional<FoundMark>> MarkSearch::first(const MarkQuery& query, Lsn f
   return std::optional<FoundMark>();
 }
 
-Result<std::int64_t> MarkSearch::time_at(Lsn lsn) const {
+Result<std::int64_t> MarkSearch::time_in_segment(const WalName& object, Lsn lsn) const {
   std::int64_t time = 0;
-  const Lsn before = lsn == 0 ? 0 : lsn - 1;
-  const std::vector<WalName> objects = map_.objects_between(path_, before, lsn);
-  if (objects.empty()) return time;
-  DRKIT_ASSIGN(const Bytes bytes, segment_of(objects.front()));
+  DRKIT_ASSIGN(const Bytes bytes, segment_of(object));
   DRKIT_TRY(scan_wal(bytes, [&](const WalMark& mark) {
     if (mark.end > lsn) return false;
     if (mark.kind != WalMark::Kind::restore_point) time = mark.time_ns;
     return true;
   }));
   return time;
+}
+
+// A segment that has just begun holds no end of a transaction yet; the ones before it do.
+Result<std::int64_t> MarkSearch::time_at(Lsn lsn) const {
+  Lsn position = lsn;
+  for (int round = 0; round < kMostSegmentsBack && position > 0; ++round) {
+    const std::vector<WalName> objects = map_.objects_between(path_, position - 1, position);
+    if (objects.empty()) break;
+    DRKIT_ASSIGN(const std::int64_t time, time_in_segment(objects.front(), lsn));
+    if (time != 0) return time;
+    position = (position - 1) / map_.segment_bytes() * map_.segment_bytes();
+  }
+  return std::int64_t{0};
 }
 
 Result<bool> MarkSearch::has_record_from(Lsn lsn, Lsn to) const {

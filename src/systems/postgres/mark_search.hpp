@@ -28,12 +28,14 @@ class MarkSearch {
   /// The first that ends behind `from` and starts before `to`. Headers are asked first, so most objects stay where they
   /// are. Errors: corrupt, permission_denied, the storage's.
   Result<std::optional<FoundMark>> first(const MarkQuery& query, Lsn from, Lsn to) const;
-  /// The time of the last transaction that ended at or before the position, in its segment; 0 when there is none.
+  /// The time of the last transaction that ended at or before the position; 0 when none did in its segment and the
+  /// few before it.
   Result<std::int64_t> time_at(Lsn lsn) const;
   /// Whether a whole record starts at or behind `lsn`, before `to`.
   Result<bool> has_record_from(Lsn lsn, Lsn to) const;
 
  private:
+  Result<std::int64_t> time_in_segment(const WalName& object, Lsn lsn) const;
   Result<Bytes> segment_of(const WalName& object) const;
 
   const Context& ctx_;

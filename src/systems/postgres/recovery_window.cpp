@@ -1,25 +1,64 @@
 // What can be recovered to, and what is wrong with the log.
 #include <algorithm>
 #include <set>
+#include <tuple>
+#include <utility>
 
 #include "systems/postgres/base_points.hpp"
+#include "systems/postgres/mark_search.hpp"
 
 namespace drkit::systems::postgres {
 namespace {
 
 constexpr std::size_t kMostHeaders = 64;
 
+/// What was read, for the windows of many snapshots end in the same objects.
+class TimeReader {
+ public:
+  TimeReader(const Context& ctx, const WalArchive& archive) : ctx_(ctx), archive_(archive) {}
+
+  /// Of the last transaction that ended in the object; 0 when there is none, or no such object any more.
+  Result<std::int64_t> last_time(const WalName& name) {
+    const auto key = std::tuple(name.kind, name.system_id, name.timeline, name.start, name.end);
+    const auto known = times_.find(key);
+    if (known != times_.end()) return known->second;
+    const auto facts = archive_.facts(ctx_, name);
+    if (!facts && facts.error().code() != ErrorCode::not_found) return facts.error();
+    const std::int64_t time = facts && facts->commits > 0 ? facts->last_time_ns : 0;
+    times_.emplace(key, time);
+    return time;
+  }
+
+  /// Of the last transaction that ended before `to` in a segment that still grows: only its bytes tell.
+  Result<std::int64_t> last_time_growing(const WalMap& map, const Path& path, const WalName& name, Lsn to) {
+    const auto key = std::tuple(WalKind::segment, name.system_id, name.timeline, name.start, to);
+    const auto known = times_.find(key);
+    if (known != times_.end()) return known->second;
+    DRKIT_ASSIGN(const std::int64_t time, MarkSearch(ctx_, archive_, map, path).time_at(to));
+    times_.emplace(key, time);
+    return time;
+  }
+
+ private:
+  const Context& ctx_;
+  const WalArchive& archive_;
+  std::map<std::tuple<WalKind, std::uint64_t, TimelineId, Lsn, Lsn>, std::int64_t> times_;
+};
+
 // The newest transaction end before `to`; headers tell it, and an idle stretch of the log is passed over.
-Result<std::int64_t> last_time_before(const Context& ctx, const WalArchive& archive, const WalMap& map,
-                                      const Path& path, Lsn from, Lsn to) {
+Result<std::int64_t> last_time_before(TimeReader& times, const WalMap& map, const Path& path, Lsn from, Lsn to) {
   std::vector<WalName> objects = map.objects_between(path, from, to);
   std::reverse(objects.begin(), objects.end());
   if (objects.size() > kMostHeaders) objects.resize(kMostHeaders);
+  bool scanned = false;
   for (const WalName& name : objects) {
-    const auto facts = archive.facts(ctx, name);
-    if (!facts && facts.error().code() == ErrorCode::not_found) continue;
-    DRKIT_TRY(facts);
-    if (facts->commits > 0) return facts->last_time_ns;
+    std::int64_t time = 0;
+    if (name.kind == WalKind::segment) {
+      DRKIT_ASSIGN(time, times.last_time(name));
+    } else if (!std::exchange(scanned, true)) {
+      DRKIT_ASSIGN(time, times.last_time_growing(map, path, name, to));
+    }
+    if (time != 0) return time;
   }
   return std::int64_t{0};
 }
@@ -43,8 +82,7 @@ std::string end_of_way(const WalMap& map, const Path& path, TimelineId timeline,
   return more ? "hole" : "end of log";
 }
 
-Result<RecoveryWindow> window_of(const Context& ctx, const WalArchive& archive, const WalMap& map,
-                                 const BasePoint& point, TimelineId timeline) {
+Result<RecoveryWindow> window_of(TimeReader& times, const WalMap& map, const BasePoint& point, TimelineId timeline) {
   RecoveryWindow window;
   window.system_id = point.system_id;
   window.snapshot = point.snapshot.id;
@@ -55,7 +93,7 @@ Result<RecoveryWindow> window_of(const Context& ctx, const WalArchive& archive, 
   if (!path) path = Path{{timeline, 0, ~Lsn{0}}};
   window.end_lsn = reach_from(map, *path, point);
   window.ended_by = end_of_way(map, *path, timeline, window.end_lsn);
-  DRKIT_ASSIGN(const std::int64_t last, last_time_before(ctx, archive, map, *path, point.log_from, window.end_lsn));
+  DRKIT_ASSIGN(const std::int64_t last, last_time_before(times, map, *path, point.log_from, window.end_lsn));
   window.end_time_ns = std::max(window.start_time_ns, last);
   return window;
 }
@@ -65,6 +103,7 @@ Result<std::vector<RecoveryWindow>> windows_of(const Context& ctx, const Reposit
   const WalArchive archive(repository);
   DRKIT_ASSIGN(std::vector<BasePoint> points, load_base_points(ctx, repository));
   for (const auto& [system_id, map] : maps) DRKIT_TRY(connect_with_log(ctx, repository, map, points));
+  TimeReader times(ctx, archive);
   static const WalMap kNone;
   std::vector<RecoveryWindow> windows;
   for (const BasePoint& point : points) {
@@ -72,7 +111,7 @@ Result<std::vector<RecoveryWindow>> windows_of(const Context& ctx, const Reposit
     const WalMap& map = found == maps.end() ? kNone : found->second;
     for (const TimelineId timeline : ways_from(map, point)) {
       DRKIT_TRY(ctx.check_cancelled());
-      DRKIT_ASSIGN(RecoveryWindow window, window_of(ctx, archive, map, point, timeline));
+      DRKIT_ASSIGN(RecoveryWindow window, window_of(times, map, point, timeline));
       windows.push_back(std::move(window));
     }
   }

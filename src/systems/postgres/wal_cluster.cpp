@@ -40,14 +40,19 @@ Result<std::uint64_t> system_id_near(const std::string& path) {
 
 Result<ClusterFacts> cluster_for(const Context& ctx, const WalArchive& archive, const std::string& destination,
                                  std::optional<std::uint64_t> known) {
-  Result<ClusterFacts> near = cluster_near(destination, known);
-  if (near || near.error().code() != ErrorCode::not_found) return near;
-  DRKIT_ASSIGN(const std::vector<WalObject> objects, archive.list(ctx, std::nullopt));
+  const Result<ClusterFacts> near = cluster_near(destination);
+  if (near && (!known || near->system_id == *known)) return near;
+  if (!known && near.error().code() != ErrorCode::not_found) return near;
+  DRKIT_ASSIGN(const std::vector<WalObject> objects, archive.list(ctx, known));
   std::set<std::uint64_t> clusters;
   ClusterFacts facts;
   for (const WalObject& object : objects) {
     clusters.insert(object.name.system_id);
     if (object.name.kind == WalKind::segment) facts.segment_bytes = object.name.end - object.name.start;
+  }
+  if (known) {
+    facts.system_id = *known;
+    return facts;
   }
   if (clusters.empty()) return Error(ErrorCode::not_found, "the repository holds no log");
   if (clusters.size() > 1) {

@@ -17,7 +17,8 @@ struct ClusterFacts {
 Result<ClusterFacts> cluster_near(const std::string& path, std::optional<std::uint64_t> known = std::nullopt);
 Result<std::uint64_t> system_id_near(const std::string& path);
 
-/// The cluster of the destination's data directory, else the only one whose log the repository holds.
+/// The known cluster, else that of the destination's data directory, else the only one whose log the repository holds;
+/// its segment size from there.
 /// Errors: invalid_argument (there are several), not_found (there is none).
 Result<ClusterFacts> cluster_for(const Context& ctx, const WalArchive& archive, const std::string& destination,
                                  std::optional<std::uint64_t> known);

@@ -144,6 +144,9 @@ Result<void> Session::leave_gap(const Error& why) {
   DRKIT_ASSIGN(const Lsn next, oldest_available());
   WalFacts facts;
   facts.note = why.message();
+  for (const auto& [key, value] : why.context()) {
+    if (key == "server") facts.note += ": " + value;
+  }
   bool lost = false;
   for (const PathPart& part : path_) {
     // A timeline that was left while nobody listened is lost up to there, and the next one from there.
@@ -184,6 +187,8 @@ Result<void> Session::take(const StreamEvent& event, WalUploader& uploader) {
   const bool data = event.kind == StreamEvent::Kind::data;
   if (data && spool_) DRKIT_TRY(spool_->append(event.start, event.bytes));
   if (data) DRKIT_TRY(uploader.append(event.start, event.bytes));
+  // One sync for all that has arrived by now: each costs as much as the writing.
+  if (!data && spool_) DRKIT_TRY(spool_->sync());
   return report(uploader, event.kind == StreamEvent::Kind::keepalive && event.reply_wanted);
 }
 
@@ -201,7 +206,8 @@ Result<bool> Session::stream_timeline() {
   Result<bool> done = false;
   while (streaming) {
     // A full uploader takes nothing in, but the server must hear that this side lives.
-    auto event = uploader.is_full() ? Result<StreamEvent>(StreamEvent{}) : stream_->next(ctx_, wake_fd_, kWait);
+    const milliseconds wait = spool_ && !spool_->is_synced() ? milliseconds(0) : kWait;
+    auto event = uploader.is_full() ? Result<StreamEvent>(StreamEvent{}) : stream_->next(ctx_, wake_fd_, wait);
     if (event && uploader.is_full()) std::ignore = ctx_.clock->sleep_for(milliseconds(2), ctx_.cancel);
     drain_wake();
     Result<void> taken = event ? take(*event, uploader) : event.error();

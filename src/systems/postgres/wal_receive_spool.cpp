@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <tuple>
 
 #include "base/byte_io.hpp"
 #include "systems/postgres/wal_pieces.hpp"
@@ -18,6 +19,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kSuffix = ".received";
 constexpr std::uint64_t kMostBytes = 64ULL << 20;
+constexpr std::size_t kLeastBytes = 40;              ///< the head of a first page
+constexpr std::uint64_t kMostUnsynced = 1ULL << 20;  ///< a stream that never pauses is told of its progress, too
 
 // "SYSTEM-TIMELINE-START-BYTES.received", decimal.
 std::optional<WalName> parse_name(std::string_view text) {
@@ -37,10 +40,23 @@ std::optional<WalName> parse_name(std::string_view text) {
   return WalName{WalKind::segment, system_id, static_cast<TimelineId>(timeline), start, start + size};
 }
 
-Result<void> store_file(const Context& ctx, const WalArchive& archive, const WalName& segment,
-                        const std::string& path) {
-  DRKIT_ASSIGN(const StableFile file, read_stable(path, kMostBytes));
-  if (file.bytes.size() == segment.end - segment.start) {
+// A machine that lost power may have kept the length of a file and not its last bytes. Only the last file is at risk,
+// and of it everything that was acknowledged is whole records.
+Result<std::size_t> trusted_bytes(ByteView bytes, const WalName& segment, bool last) {
+  if (!last) return bytes.size();
+  const bool unwritten = std::all_of(bytes.begin(), bytes.end(), [](std::byte each) { return each == std::byte{0}; });
+  if (unwritten || bytes.size() < kLeastBytes) return std::size_t{0};
+  DRKIT_ASSIGN(const WalScan scan, scan_wal(bytes, [](const WalMark&) { return true; }));
+  const bool whole = bytes.size() == segment.end - segment.start && (scan.cut || scan.end >= segment.end);
+  return whole ? bytes.size() : std::min(bytes.size(), static_cast<std::size_t>(scan.end - segment.start));
+}
+
+Result<void> store_file(const Context& ctx, const WalArchive& archive, const WalName& segment, const std::string& path,
+                        bool last) {
+  DRKIT_ASSIGN(StableFile file, read_stable(path, kMostBytes));
+  DRKIT_ASSIGN(const std::size_t size, trusted_bytes(file.bytes, segment, last));
+  file.bytes.resize(size);
+  if (size == segment.end - segment.start) {
     DRKIT_ASSIGN(const WalFacts facts, facts_of_segment(file.bytes));
     DRKIT_TRY(archive.put(ctx, segment, file.bytes, facts));
     return {};
@@ -49,7 +65,7 @@ Result<void> store_file(const Context& ctx, const WalArchive& archive, const Wal
                archive.list_near(ctx, segment.system_id, segment.timeline, segment.start));
   const bool whole = std::any_of(near.begin(), near.end(), [&](const WalObject& each) { return each.name == segment; });
   const std::vector<WalName> known = chain_of_pieces(near, segment);
-  const Lsn from = known.empty() ? segment.start : known.back().end, to = segment.start + file.bytes.size();
+  const Lsn from = known.empty() ? segment.start : known.back().end, to = segment.start + size;
   if (whole || from >= to) return {};
   const ByteView rest = ByteView(file.bytes).subspan(static_cast<std::size_t>(from - segment.start));
   DRKIT_TRY(archive.put(ctx, {WalKind::piece, segment.system_id, segment.timeline, from, to}, rest));
@@ -64,6 +80,7 @@ std::string ReceiveSpool::path_of(Lsn start) const {
 }
 
 Result<void> ReceiveSpool::open_segment(Lsn start) {
+  DRKIT_TRY(sync());
   if (file_) DRKIT_TRY(file_.close(path_of(file_start_)));
   DRKIT_TRY(base::make_directories(directory_));
   DRKIT_ASSIGN(file_, base::open_file(path_of(start), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
@@ -74,19 +91,25 @@ Result<void> ReceiveSpool::open_segment(Lsn start) {
 }
 
 Result<void> ReceiveSpool::append(Lsn at, ByteView bytes) {
-  if (at > end_) return Error(ErrorCode::corrupt, "the server left out a part of the log");
-  if (at + bytes.size() <= end_) return {};
-  bytes = bytes.subspan(static_cast<std::size_t>(end_ - at));
+  if (at > written_) return Error(ErrorCode::corrupt, "the server left out a part of the log");
+  if (at + bytes.size() <= written_) return {};
+  bytes = bytes.subspan(static_cast<std::size_t>(written_ - at));
   while (!bytes.empty()) {
-    const Lsn start = end_ / segment_bytes_ * segment_bytes_;
+    const Lsn start = written_ / segment_bytes_ * segment_bytes_;
     if (!file_ || start != file_start_) DRKIT_TRY(open_segment(start));
-    const auto room = static_cast<std::size_t>(start + segment_bytes_ - end_);
+    const auto room = static_cast<std::size_t>(start + segment_bytes_ - written_);
     const ByteView part = bytes.first(std::min(room, bytes.size()));
     DRKIT_TRY(base::write_full(file_.get(), part, path_of(start)));
-    DRKIT_TRY(base::fsync_file(file_.get(), path_of(start)));
-    end_ += part.size();
+    written_ += part.size();
     bytes = bytes.subspan(part.size());
   }
+  return written_ - end_ < kMostUnsynced ? Result<void>() : sync();
+}
+
+Result<void> ReceiveSpool::sync() {
+  if (written_ == end_) return {};
+  DRKIT_TRY(base::fsync_file(file_.get(), path_of(file_start_)));
+  end_ = written_;
   return {};
 }
 
@@ -107,9 +130,13 @@ Result<std::uint64_t> store_left_over(const Context& ctx, const WalArchive& arch
   if (failed && failed != std::errc::no_such_file_or_directory) {
     return Error(ErrorCode::io, "cannot read the spool").with("path", directory).with("os", failed.message());
   }
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first.start < b.first.start; });
-  for (const auto& [name, path] : found) {
-    auto stored = store_file(ctx, archive, name, path);
+  const auto order = [](const WalName& name) { return std::tuple(name.system_id, name.timeline, name.start); };
+  std::sort(found.begin(), found.end(), [&](const auto& a, const auto& b) { return order(a.first) < order(b.first); });
+  for (std::size_t at = 0; at < found.size(); ++at) {
+    const auto& [name, path] = found[at];
+    const bool last = at + 1 == found.size() || found[at + 1].first.system_id != name.system_id ||
+                      found[at + 1].first.timeline != name.timeline;
+    auto stored = store_file(ctx, archive, name, path, last);
     if (!stored) return std::move(stored).error().with("path", path);
     DRKIT_TRY(base::unlink_at(AT_FDCWD, path));
   }

@@ -20,10 +20,14 @@ class ReceiveSpool {
       : directory_(std::move(directory)),
         name_{WalKind::segment, system_id, timeline, 0, 0},
         segment_bytes_(segment_bytes),
+        written_(start),
         end_(start) {}
 
-  /// Appends; bytes that are there already are passed over. Durable when it returns.
+  /// Appends; bytes that are there already are passed over. Durable after sync().
   Result<void> append(Lsn at, ByteView bytes);
+  Result<void> sync();
+  bool is_synced() const { return written_ == end_; }
+  /// Everything before it is durable.
   Lsn end() const { return end_; }
   /// Removes the files of segments that the repository has.
   Result<void> forget_before(Lsn stored);
@@ -35,6 +39,7 @@ class ReceiveSpool {
   std::string directory_;
   WalName name_;
   std::uint64_t segment_bytes_;
+  Lsn written_;
   Lsn end_;
   base::UniqueFd file_;
   Lsn file_start_ = 0;

@@ -11,7 +11,7 @@ namespace {
 
 // src/include/access/xlog_internal.h
 constexpr std::size_t kShortHeader = 24, kLongHeader = 40;
-constexpr std::uint16_t kContinues = 1, kIsLong = 2;
+constexpr std::uint16_t kContinues = 1, kIsLong = 2, kOverwrites = 8;
 constexpr std::uint32_t kMaxRecordBytes = 1U << 30;
 constexpr std::size_t kMaxRestorePoints = 200;
 
@@ -32,7 +32,7 @@ class Walker {
   Result<WalScan> run(const std::function<bool(const WalMark&)>& visit);
 
  private:
-  enum class Step : std::uint8_t { record, end, cut };
+  enum class Step : std::uint8_t { record, abandoned, end, cut };
 
   bool enter_page(std::size_t page);
   bool skip_continuation();
@@ -48,6 +48,7 @@ class Walker {
   std::size_t header_bytes_ = 0;
   std::uint32_t remaining_ = 0;  ///< of a record from the page before
   bool continues_ = false;
+  bool overwrites_ = false;  ///< the page follows a record that a crash left unfinished
   ByteView record_;
   Bytes gathered_;
 };
@@ -62,6 +63,7 @@ bool Walker::enter_page(std::size_t page) {
   if (((info & kIsLong) != 0) != at_segment) return false;
   header_bytes_ = at_segment ? kLongHeader : kShortHeader;
   continues_ = (info & kContinues) != 0;
+  overwrites_ = (info & kOverwrites) != 0;
   remaining_ = load<std::uint32_t>(header, 16);
   return true;
 }
@@ -92,7 +94,12 @@ Walker::Step Walker::gather(std::size_t at, std::uint32_t total) {
   std::size_t page = at + page_left;
   while (gathered_.size() < total) {
     if (page + kLongHeader > bytes_.size()) return Step::cut;
-    if (!enter_page(page) || !continues_ || remaining_ != total - gathered_.size()) return Step::end;
+    if (!enter_page(page)) return Step::end;
+    if (overwrites_) {
+      position_ = page;
+      return Step::abandoned;
+    }
+    if (!continues_ || remaining_ != total - gathered_.size()) return Step::end;
     const std::size_t count = std::min<std::size_t>(first_.block_bytes - header_bytes_, remaining_);
     const std::size_t from = page + header_bytes_;
     if (from + count > bytes_.size()) return Step::cut;
@@ -134,6 +141,7 @@ Result<WalScan> Walker::run(const std::function<bool(const WalMark&)>& visit) {
   for (;;) {
     const Step step = next();
     scan.cut = step == Step::cut;
+    if (step == Step::abandoned) continue;
     if (step != Step::record) break;
     ++scan.records;
     scan.last_start = address(start_);

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kFullLimit = 2;    ///< segments that wait to be stored
 constexpr std::size_t kMergeCount = 16;  ///< pieces of a level that become one of the next
+constexpr Lsn kMostMerged = 1 << 20;     ///< larger ones are few enough as they are, and dear to rewrite
 using std::chrono::steady_clock;
 
 }  // namespace
@@ -134,8 +135,9 @@ WalUploader::SegmentPtr WalUploader::next_for_piece(Lock& lock, Lsn& from, Lsn& 
     if (error_) return nullptr;
     const auto found =
         std::find_if(open_.begin(), open_.end(), [this](const auto& each) { return wants_piece(*each); });
-    if (found == open_.end()) {
-      if (finishing_) return nullptr;
+    if (found == open_.end() && finishing_) return nullptr;
+    // Nothing is stored ahead of what comes before it: whoever goes on after a kill looks at the end alone.
+    if (found == open_.end() || (*found)->start > durable_) {
       changed_.wait(lock);
       continue;
     }
@@ -216,6 +218,7 @@ Result<void> WalUploader::merge(Segment& segment) {
     const auto first = pieces.end() - static_cast<std::ptrdiff_t>(kMergeCount);
     const unsigned level = pieces.back().level;
     if (std::any_of(first, pieces.end(), [&](const Piece& piece) { return piece.level != level; })) return {};
+    if (pieces.back().name.end - first->name.start > kMostMerged) return {};
     const WalName merged = name_of(WalKind::piece, first->name.start, pieces.back().name.end);
     const ByteView bytes = ByteView(segment.bytes)
                                .subspan(static_cast<std::size_t>(merged.start - segment.start),

@@ -118,3 +118,39 @@ TEST_CASE("what is no file of the log is refused") {
   CHECK(page->address == kStart);
   CHECK(page->segment_bytes == kSegment);
 }
+
+TEST_CASE("the log goes on behind a record that a crash left unfinished") {
+  WalBuilder log(kSystem, 1, kStart, kSegment);
+  log.commit(700, 1);
+  const Bytes large(20'000, std::byte{7});
+  log.abandon(10, 701, large);
+  const std::int64_t lost = 0;
+  log.add(0, 0xD0, 0, std::as_bytes(std::span(&lost, 1)));  // says which record was left
+  log.commit(702, 2);
+  log.add(10, 0, 703, large);
+  const std::uint64_t end = log.end();
+  log.commit(704, 3);
+  WalScan scan;
+  const auto marks = marks_of(log.padded(), &scan);
+  REQUIRE(marks.size() == 3);
+  CHECK(marks[1].xid == 702);
+  CHECK(marks[2].xid == 704);
+  CHECK(marks[2].start == end);
+  CHECK(scan.records == 5);
+  CHECK(scan.end == log.end());
+}
+
+TEST_CASE("a segment may begin behind a record that a crash left unfinished") {
+  WalBuilder log(kSystem, 1, kStart, kSegment);
+  const Bytes filling(3000, std::byte{1});
+  while (log.bytes().size() + 3500 < kSegment) log.add(10, 0, 1, filling);
+  log.abandon(10, 2, Bytes(20'000, std::byte{7}));
+  REQUIRE(log.bytes().size() % kSegment == 40);
+  log.commit(3, 5);
+  const auto marks = marks_of(ByteView(log.bytes()).subspan(kSegment));
+  REQUIRE(marks.size() == 1);
+  CHECK(marks[0].xid == 3);
+  WalScan scan;
+  CHECK(marks_of(ByteView(log.bytes()).first(kSegment), &scan).empty());
+  CHECK(scan.cut);
+}

@@ -1,0 +1,120 @@
+// What a spool acknowledged reaches the repository, and what a crash made of its last bytes does not.
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include <drkit/storage.hpp>
+
+#include "systems/postgres/wal_pieces.hpp"
+#include "systems/postgres/wal_receive_spool.hpp"
+#include "testing/temp_dir.hpp"
+#include "testing/wal_builder.hpp"
+
+using namespace drkit;
+using namespace drkit::systems::postgres;
+using drkit::testing::WalBuilder;
+
+namespace {
+
+constexpr std::uint64_t kSystem = 77;
+constexpr std::uint32_t kSegment = 1 << 20;
+constexpr Lsn kStart = 0x5000000;
+
+Repository make() {
+  CreateOptions options;
+  options.passwords.push_back(Secret::from_text("pw"));
+  options.password_cost = {.operations = 1, .memory_bytes = 1 << 20};
+  auto made = Repository::create({}, make_memory_storage(), std::move(options));
+  REQUIRE_MESSAGE(made.ok(), made.error().to_string());
+  return std::move(*made);
+}
+
+struct Fixture {
+  testing::TempDir dir;
+  std::string folder = dir.path() + "/spool";
+  WalArchive archive{make()};
+  WalBuilder log{kSystem, 1, kStart, kSegment};
+
+  void add_rows(std::size_t until) {
+    const Bytes row(3000, std::byte{5});
+    while (log.bytes().size() < until) log.add(10, 0, 1, row);
+  }
+  ReceiveSpool spool() const { return {folder, kSystem, 1, kSegment, kStart}; }
+  std::string file(Lsn start) const {
+    return folder + "/77-1-" + std::to_string(start) + "-" + std::to_string(kSegment) + ".received";
+  }
+  // As a file system leaves it that kept the length alone.
+  void lengthen(Lsn start, std::size_t count) const {
+    std::ofstream out(file(start), std::ios::binary | std::ios::app);
+    out << std::string(count, '\0');
+    REQUIRE(out.flush().good());
+  }
+  Lsn end_in(Lsn start) const {
+    const auto segment = read_segment({}, archive, {WalKind::segment, kSystem, 1, start, start + kSegment});
+    REQUIRE_MESSAGE(segment.ok(), segment.error().to_string());
+    return segment->end;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "only what is synced counts as durable") {
+  add_rows(100'000);
+  auto spool = this->spool();
+  REQUIRE(spool.append(kStart, ByteView(log.bytes()).first(60'000)).ok());
+  CHECK(spool.end() == kStart);
+  CHECK_FALSE(spool.is_synced());
+  REQUIRE(spool.sync().ok());
+  CHECK(spool.end() == kStart + 60'000);
+  CHECK(spool.is_synced());
+  CHECK(spool.append(kStart + 70'000, ByteView(log.bytes()).subspan(70'000)).error().code() == ErrorCode::corrupt);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a stream that never pauses is synced on the way") {
+  add_rows(3 * kSegment);
+  auto spool = this->spool();
+  REQUIRE(spool.append(kStart, log.bytes()).ok());
+  CHECK(spool.end() + kSegment > kStart + log.bytes().size());
+  CHECK(spool.end() >= kStart + 3 * kSegment);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what is left over is stored, but not the zeros behind it") {
+  add_rows(kSegment + 50'000);
+  const Lsn acknowledged = log.end();
+  auto spool = this->spool();
+  REQUIRE(spool.append(kStart, log.bytes()).ok());
+  REQUIRE(spool.sync().ok());
+  lengthen(kStart + kSegment, 5'000);
+  const auto stored = store_left_over({}, archive, folder);
+  REQUIRE_MESSAGE(stored.ok(), stored.error().to_string());
+  CHECK(*stored == 2);
+  CHECK(end_in(kStart) == kStart + kSegment);
+  CHECK(end_in(kStart + kSegment) == acknowledged);
+  CHECK(*store_left_over({}, archive, folder) == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a last file of full length that a crash filled with zeros is no segment") {
+  add_rows(300'000);
+  const Lsn acknowledged = log.end();
+  auto spool = this->spool();
+  REQUIRE(spool.append(kStart, log.bytes()).ok());
+  REQUIRE(spool.sync().ok());
+  lengthen(kStart, kSegment - log.bytes().size());
+  REQUIRE(store_left_over({}, archive, folder).ok());
+  CHECK(end_in(kStart) == acknowledged);
+  CHECK(archive.get({}, {WalKind::segment, kSystem, 1, kStart, kStart + kSegment}).error().code() ==
+        ErrorCode::not_found);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a file that ends with a switch is whole, and one that holds nothing is nothing") {
+  add_rows(50'000);
+  log.switch_file();
+  auto spool = this->spool();
+  REQUIRE(spool.append(kStart, log.bytes()).ok());
+  REQUIRE(spool.sync().ok());
+  REQUIRE(store_left_over({}, archive, folder).ok());
+  CHECK(archive.get({}, {WalKind::segment, kSystem, 1, kStart, kStart + kSegment}).ok());
+  lengthen(kStart + kSegment, 30'000);
+  CHECK(*store_left_over({}, archive, folder) == 1);
+  CHECK(archive.list({}, kSystem)->size() == 1);
+}

@@ -1,0 +1,156 @@
+// Received log on its way into the repository: whatever moment it is killed at, no hole stays behind.
+#include <doctest/doctest.h>
+
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include <drkit/storage.hpp>
+
+#include "base/posix_file.hpp"
+#include "systems/postgres/wal_resume.hpp"
+#include "systems/postgres/wal_uploader.hpp"
+#include "testing/seeded_random.hpp"
+#include "testing/wal_builder.hpp"
+
+using namespace drkit;
+using namespace drkit::systems::postgres;
+using namespace std::chrono_literals;
+using drkit::testing::WalBuilder;
+
+namespace {
+
+constexpr std::uint64_t kSystem = 77;
+constexpr std::uint32_t kSegment = 1 << 20;
+constexpr Lsn kStart = 0x5000000;
+
+/// Holds back the puts of large objects until it is told to let them through.
+class SlowStorage final : public Storage {
+ public:
+  StorageInfo info() const override { return inner_->info(); }
+  Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override { return inner_->stat(ctx, key); }
+  Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
+    return inner_->get(ctx, key, range);
+  }
+  Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
+    if (bytes.size() > kSegment / 2) {
+      std::unique_lock lock(mutex_);
+      held_ = true;
+      changed_.notify_all();
+      changed_.wait(lock, [this] { return open_; });
+    }
+    return inner_->put(ctx, key, bytes, options);
+  }
+  Result<void> remove(const Context& ctx, std::string_view key) override { return inner_->remove(ctx, key); }
+  Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
+    return inner_->list(ctx, prefix, visit);
+  }
+
+  void wait_until_held() {
+    std::unique_lock lock(mutex_);
+    REQUIRE(changed_.wait_for(lock, 20s, [this] { return held_; }));
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  StoragePtr inner_ = make_memory_storage();
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool held_ = false, open_ = false;
+};
+
+Repository make(const StoragePtr& storage) {
+  CreateOptions options;
+  options.passwords.push_back(Secret::from_text("pw"));
+  options.password_cost = {.operations = 1, .memory_bytes = 1 << 20};
+  auto made = Repository::create({}, storage, std::move(options));
+  REQUIRE_MESSAGE(made.ok(), made.error().to_string());
+  return std::move(*made);
+}
+
+/// More than `bytes` of records that cannot be compressed.
+Bytes log_of(std::size_t bytes) {
+  WalBuilder log(kSystem, 1, kStart, kSegment);
+  testing::SeededRandom random(3);
+  Bytes data(4000);
+  while (log.bytes().size() < bytes) {
+    random.fill(data);
+    log.add(10, 0, 0, data);
+  }
+  return log.bytes();
+}
+
+struct Fixture {
+  std::shared_ptr<SlowStorage> storage = std::make_shared<SlowStorage>();
+  WalArchive archive{make(storage)};
+  base::UniqueFd wake{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+  Context ctx;
+
+  std::unique_ptr<WalUploader> uploader(const WalReceiveOptions& options) {
+    return std::make_unique<WalUploader>(ctx, archive, UploadStart{kSystem, 1, kSegment, kStart, {}}, options,
+                                         wake.get());
+  }
+  std::vector<WalName> stored() const {
+    const auto objects = archive.list({}, kSystem);
+    REQUIRE(objects.ok());
+    std::vector<WalName> names;
+    for (const WalObject& object : *objects) names.push_back(object.name);
+    return names;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "nothing is stored ahead of a full segment that is still on its way") {
+  WalReceiveOptions options;
+  options.store_every = 1ms;
+  const auto upload = uploader(options);
+  const Bytes log = log_of(kSegment + 100'000);
+  REQUIRE(upload->append(kStart, log).ok());
+  storage->wait_until_held();
+  // Long enough for a piece that does not wait; a kill now must leave something to go on from.
+  std::this_thread::sleep_for(200ms);
+  const auto names = stored();
+  CHECK(std::none_of(names.begin(), names.end(), [](const WalName& name) { return name.start >= kStart + kSegment; }));
+  const auto resume = find_resume_point({}, archive, kSystem, {{1, 0, ~Lsn{0}}}, kSegment);
+  REQUIRE(resume.ok());
+  CHECK((!resume->found || resume->segment_start == kStart));
+
+  storage->open();
+  REQUIRE(upload->finish().ok());
+  CHECK(upload->durable() == kStart + log.size());
+  const auto all = stored();
+  CHECK(std::any_of(all.begin(), all.end(), [](const WalName& name) { return name.kind == WalKind::segment; }));
+  CHECK(std::any_of(all.begin(), all.end(), [&](const WalName& name) {
+    return name.kind == WalKind::piece && name.start == kStart + kSegment && name.end == kStart + log.size();
+  }));
+}
+
+TEST_CASE_FIXTURE(Fixture, "in haste pieces go ahead of the segment that they make up") {
+  WalReceiveOptions options;
+  options.synchronous = true;
+  const auto upload = uploader(options);
+  const Bytes log = log_of(2 * kSegment + 5'000);
+  for (std::size_t at = 0; at < log.size(); at += 40'000) {
+    const std::size_t count = std::min<std::size_t>(40'000, log.size() - at);
+    REQUIRE(upload->append(kStart + at, ByteView(log).subspan(at, count)).ok());
+    const auto end = std::chrono::steady_clock::now() + 20s;
+    if (at > kSegment / 3) {
+      storage->open();
+    } else {
+      while (upload->durable() < kStart + at + count && std::chrono::steady_clock::now() < end) {
+        std::this_thread::sleep_for(1ms);
+      }
+      CHECK(upload->durable() == kStart + at + count);
+    }
+  }
+  REQUIRE(upload->finish().ok());
+  CHECK(upload->durable() == kStart + log.size());
+}

@@ -1,0 +1,102 @@
+"""archive_library: the archiver stores finished files through the C interface, and survives every failure."""
+import os
+import pathlib
+import shutil
+import unittest
+
+from cluster import Case, wait_for
+
+
+class Library(Case):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.dir / "module"
+        self.folder.mkdir()
+        library = pathlib.Path(os.environ["DRKIT_LIBRARY"]).resolve()
+        shutil.copy(library, self.folder / os.environ["DRKIT_SONAME"])
+        shutil.copy(os.environ["DRKIT_MODULE"], self.folder / "drkit_archive.so")
+        for path in self.folder.iterdir():
+            path.chmod(0o755)
+        self.settings = {"repository": self.repo, "password_file": self.password, "spool_directory": self.spool,
+                         "batch": 4}
+
+    def begin(self):
+        settings = [f"drkit_archive.{name}={value}" for name, value in self.settings.items()]
+        return self.cluster("archive_mode=on", f"archive_library={self.folder}/drkit_archive", *settings)
+
+    def set(self, cluster, name, value):
+        cluster.sql(f"alter system set drkit_archive.{name} = '{value}'", "select pg_reload_conf()")
+
+    def wait_archived(self, cluster, name):
+        wait_for("the archiver", lambda: cluster.sql("select coalesce(last_archived_wal, '') from pg_stat_archiver") >= name)
+
+    def switch(self, cluster, row):
+        return cluster.sql(f"insert into history values ({row})", "select pg_walfile_name(pg_switch_wal())")
+
+    def log_of(self, cluster):
+        return (cluster.folder / "server.log").read_text()
+
+    def archiver(self, cluster):
+        return cluster.sql("select pid from pg_stat_activity where backend_type = 'archiver'")
+
+    def test_archived_and_recovered(self):
+        primary = self.begin()
+        primary.sql("create table history (id int)")
+        self.backup(primary)
+        archiver = self.archiver(primary)
+        for row in range(1, 9):
+            last = self.switch(primary, row)
+        self.wait_archived(primary, last)
+        report = self.json("wal", "verify", self.repo)
+        self.assertEqual(report["problems"], [])
+        kinds = {item["kind"] for item in self.json("wal", "list", self.repo)["wal"]}
+        self.assertLessEqual({"segment", "label"}, kinds)
+        self.assertEqual(self.archiver(primary), archiver)
+
+        # A recovered cluster archives its history and goes on with the same library.
+        primary.stop("fast")
+        fork, document = self.pitr(primary, "--latest", archive=True)
+        self.assertEqual(document["reached"]["timeline"], 2)
+        self.wait_archived(fork, self.switch(fork, 9))
+        fork.stop("fast")
+        report = self.json("wal", "verify", self.repo)
+        self.assertEqual(report["problems"], [])
+        self.assertEqual([line["parent"] for line in report["timelines"]], [0, 1])
+        newest, _ = self.pitr(primary, "--latest")
+        self.assertEqual([int(row) for row in newest.sql("select id from history order by id").split()], list(range(1, 10)))
+
+    def test_a_failure_is_a_warning(self):
+        primary = self.begin()
+        primary.sql("create table history (id int)")
+        self.wait_archived(primary, self.switch(primary, 1))
+        archiver = self.archiver(primary)
+
+        # The repository goes away, comes back under another name, and the settings follow.
+        self.set(primary, "repository", self.home / "nowhere")
+        second = self.switch(primary, 2)
+        wait_for("a warning", lambda: f'WARNING:  drkit_archive: "{second}" is not stored: not_found' in self.log_of(primary))
+        self.assertEqual(primary.sql("select failed_count > 0 from pg_stat_archiver"), "t")
+        self.set(primary, "repository", self.repo)
+        self.wait_archived(primary, second)
+
+        # Other bytes under the name stay what they are; the server keeps its file and goes on trying.
+        third = primary.sql("insert into history values (30)", "select pg_walfile_name(pg_current_wal_lsn())")
+        strange = bytearray((primary.folder / "data" / "pg_wal" / third).read_bytes())
+        strange[9000] ^= 1
+        copy = self.home / third
+        copy.write_bytes(bytes(strange))
+        self.give(copy)
+        self.run_drkit("wal", "push", self.repo, copy)
+        self.assertEqual(self.switch(primary, 3), third)
+        wait_for("a refusal", lambda: f'"{third}" is not stored: already_exists' in self.log_of(primary))
+
+        # Settings that cannot work are no reason to call the repository.
+        self.set(primary, "password_file", "")
+        wait_for("a complaint", lambda: "archiving is not configured" in self.log_of(primary))
+        self.assertEqual(self.archiver(primary), archiver, "the archiver must live through all of it")
+        primary.stop("fast")
+        self.assertNotIn("was terminated by signal", self.log_of(primary))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
