@@ -70,10 +70,9 @@ static bool is_configured(void) {
 }
 
 static struct archive_settings current_settings(void) {
-  struct archive_settings settings = {repository,      key_file,         password_file,
-                                      storage_user,    storage_password_file, storage_key_file,
-                                      ca_file,         cache_directory,  spool_directory,
-                                      (unsigned)batch};
+  struct archive_settings settings = {
+      repository,       key_file, password_file,   storage_user,    storage_password_file,
+      storage_key_file, ca_file,  cache_directory, spool_directory, (unsigned)batch};
   return settings;
 }
 

@@ -1,7 +1,8 @@
 /*
  * A user's program: keeps a cluster's log and brings the cluster back, in C alone. tests/wal/capi_test.py runs it.
  *   pitr_program keep REPO PASSWORD CONNINFO backup|LSN         a backup, or the log up to LSN ("X/Y")
- *   pitr_program recover REPO PASSWORD DIR BIN OPTIONS COMMAND [LIBRARIES]   to the latest state; prints where it stopped
+ *   pitr_program recover REPO PASSWORD DIR BIN OPTIONS COMMAND [LIBRARIES]   to the latest state; prints where it
+ * stopped
  */
 #include "support.h"
 

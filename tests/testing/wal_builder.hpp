@@ -77,8 +77,9 @@ class WalBuilder {
 
  private:
   static void append(Bytes& out, const void* data, std::size_t size) {
-    const auto* from = static_cast<const std::byte*>(data);
-    out.insert(out.end(), from, from + size);
+    const std::size_t old = out.size();
+    out.resize(old + size);
+    std::memcpy(out.data() + old, data, size);
   }
   std::uint64_t end_of(std::uint8_t info, std::uint32_t xid, std::int64_t server_time) {
     return add(1, info, xid, std::as_bytes(std::span(&server_time, 1)));
