@@ -6,16 +6,13 @@
 
 #include "net/connection.hpp"
 #include "net/http_text.hpp"
-#include "net/wiping_memory.hpp"
 
 namespace drkit::net {
 namespace {
 
-// Once in the process, and never undone: other code in it may use libcurl too. Where that came first, its memory stays
-// as it chose, and libcurl's copies of secrets are given back as they are.
+// Once in the process, and never undone: other code in it may use libcurl too.
 bool start_libcurl() {
-  static const bool started = ::curl_global_init_mem(CURL_GLOBAL_DEFAULT, &wiping_malloc, &wiping_free, &wiping_realloc,
-                                                     &wiping_strdup, &wiping_calloc) == CURLE_OK;
+  static const bool started = ::curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
   return started;
 }
 

@@ -19,7 +19,7 @@ sys/statvfs.h sys/time.h sys/times.h sys/types.h sys/uio.h sys/un.h sys/utsname.
 """.split())
 
 LINUX = frozenset("""
-endian.h features.h malloc.h mntent.h sys/acl.h sys/epoll.h sys/eventfd.h sys/file.h sys/fsuid.h sys/inotify.h sys/ioctl.h
+endian.h features.h mntent.h sys/acl.h sys/epoll.h sys/eventfd.h sys/file.h sys/fsuid.h sys/inotify.h sys/ioctl.h
 sys/mount.h sys/pidfd.h sys/prctl.h sys/random.h sys/sendfile.h sys/signalfd.h sys/statfs.h sys/syscall.h sys/sysinfo.h
 sys/sysmacros.h sys/timerfd.h sys/vfs.h sys/xattr.h
 """.split())
