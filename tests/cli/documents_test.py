@@ -33,7 +33,7 @@ class Documents(harness.Case):
         self.assertEqual(snapshot["tags"], {"a": "b"})
         self.assertGreater(snapshot["stats"]["bytes"], 3_700_000)
         listed = self.document("snapshots", self.repo)
-        self.assertEqual(list(listed), ["status", "snapshots"])
+        self.assertEqual(list(listed), ["status", "snapshots", "damaged", "gaps"])
         self.assertEqual(listed["snapshots"][0]["id"], snapshot["id"])
         self.assertEqual(listed["snapshots"][0]["stats"], snapshot["stats"])
 

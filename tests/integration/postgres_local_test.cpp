@@ -150,7 +150,9 @@ TEST_CASE("read locally, a cluster comes out as the server itself would send it"
   CHECK_FALSE(here.contains(unlogged));
   CHECK(local->receipt.at("mode") == "local");
   CHECK(streamed->receipt.at("mode") == "stream");
-  for (const auto& item : streamed->receipt) CHECK_MESSAGE(local->receipt.contains(item.first), item.first);
+  for (const auto& item : streamed->receipt) {
+    if (item.first != "full_because") CHECK_MESSAGE(local->receipt.contains(item.first), item.first);
+  }
   CHECK(local->receipt.at("system_id") == streamed->receipt.at("system_id"));
   CHECK(local->receipt.at("timeline") == "1");
   CHECK(std::stoull(local->receipt.at("pages_checked")) > 2000);

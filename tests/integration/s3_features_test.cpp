@@ -251,6 +251,8 @@ TEST_CASE("a bucket without object lock says so") {
   place.password = Secret::from_text(rgw().secret_access_key);
   const auto retained =
       retain_objects({}, "s3://" + shared_bucket() + "/unlocked?endpoint=" + rgw().endpoint, place, retain);
+  const std::string reason = retained.ok() && !retained->failures.empty() ? retained->failures.front().reason : "none";
+  INFO("retained: " << reason);
   REQUIRE_FALSE(retained.ok());
   CHECK(retained.error().code() == ErrorCode::unsupported);
   const auto extended = storage->extend_retention({}, "key", Clock::system().wall_ns() + kDay);

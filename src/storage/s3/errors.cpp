@@ -125,10 +125,13 @@ Error skew_error(std::optional<std::int64_t> skew_ns) {
       .with("clock_skew_seconds", std::to_string(seconds));
 }
 
+bool names_lock(const ServerError& refusal) {
+  return refusal.message.find("object lock") != std::string::npos ||
+         refusal.message.find("Object Lock") != std::string::npos;
+}
+
 bool locked(const ServerError& refusal) {
-  return refusal.code == "AccessDenied" && (refusal.message.find("WORM") != std::string::npos ||
-                                            refusal.message.find("object lock") != std::string::npos ||
-                                            refusal.message.find("Object Lock") != std::string::npos);
+  return refusal.code == "AccessDenied" && (refusal.message.find("WORM") != std::string::npos || names_lock(refusal));
 }
 
 Error first_line(const net::HttpResponse& response, const ServerError& refusal, std::int64_t now_ns) {
@@ -140,6 +143,9 @@ Error first_line(const net::HttpResponse& response, const ServerError& refusal, 
   const bool refused = response.status == 403 || meaning.code == ErrorCode::unauthenticated;
   if (refused && skew && std::abs(*skew) > kTooFar) return skew_error(skew);
   if (locked(refusal)) return Error(ErrorCode::permission_denied, "the object is locked");
+  if (refusal.code == "InvalidRequest" && names_lock(refusal)) {
+    return Error(ErrorCode::unsupported, "the bucket has no object lock");
+  }
   return Error(meaning.code, meaning.message, meaning.retry);
 }
 
