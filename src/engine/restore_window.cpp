@@ -69,7 +69,8 @@ Result<void> RestoreWindow::run() {
     filling_.files.push_back(running_.files.back());
     filling_.piece_counts.push_back(0);
   }
-  writer_ = std::thread([this] { outcome_ = write_load(); });
+  const auto work = [this] { outcome_ = base::without_throwing([this] { return write_load(); }); };
+  if (!base::start_thread(writer_, work)) work();
   return {};
 }
 

@@ -25,6 +25,7 @@ Error name_pack(Error error, const std::string& key) { return std::move(error).w
 
 Result<std::shared_ptr<ChunkReader>> ChunkReader::open(const Context& ctx, std::shared_ptr<Repository::Impl> impl) {
   DRKIT_ASSIGN(std::shared_ptr<Index> index, impl->index(ctx, true));
+  DRKIT_TRY(impl->add_unlisted_packs(ctx, *index));
   return std::shared_ptr<ChunkReader>(new ChunkReader(std::move(impl), std::move(index)));
 }
 
