@@ -8,6 +8,8 @@
 #include <new>
 #include <string>
 
+#include "base/large_bytes.hpp"
+
 namespace drkit::codec {
 namespace {
 
@@ -88,7 +90,10 @@ struct Encoder::State {
 
   // The reason is not passed on as `corrupt`: nothing stored is damaged, the library's own output is.
   Result<void> verify(ByteView plain, ByteView encoded) {
-    if (check.size() < plain.size()) check.resize(plain.size());
+    if (check.size() < plain.size()) {
+      base::reserve_large(check, plain.size());
+      check.resize(plain.size());
+    }
     const std::span<std::byte> decoded = std::span(check).first(plain.size());
     Result<void> result = decoder.decode(CodecId::zstd, encoded, decoded);
     if (result.ok() && std::memcmp(decoded.data(), plain.data(), plain.size()) == 0) return {};
@@ -122,7 +127,10 @@ Result<Encoded> Encoder::encode(ByteView plain, int level, Bytes& out) {
   if (level == 0 || plain.empty()) return stored;
   // No room for more than what is worth keeping: the compressor gives up by itself on what does not shrink.
   const std::size_t room = plain.size() - (plain.size() + kMinSaving - 1) / kMinSaving;
-  if (out.size() < room) out.resize(room);
+  if (out.size() < room) {
+    base::reserve_large(out, room);
+    out.resize(room);
+  }
   state_->set_level(level, plain.size());
   const std::size_t size = ZSTD_compress2(state_->context.get(), out.data(), room, plain.data(), plain.size());
   if (ZSTD_isError(size) != 0U) {

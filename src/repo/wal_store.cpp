@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/byte_io.hpp"
+#include "base/large_bytes.hpp"
 #include "codec/codec.hpp"
 #include "crypto/chunk_id.hpp"
 #include "crypto/cipher.hpp"
@@ -64,7 +65,7 @@ Result<Bytes> seal_wal_object(const Context& ctx, const Repository::Impl& impl, 
   head.u64(payload.size() + body_bytes);
   // Built in its final place: a segment is too large to be copied from wrapper to wrapper.
   Bytes object;
-  object.reserve(head.size() + payload.size() + body_bytes + 32);
+  base::reserve_large(object, head.size() + payload.size() + body_bytes + 32);
   append(object, head.view());
   append(object, payload.view());
   const std::size_t body_at = object.size();

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/large_bytes.hpp"
 #include "base/posix_file.hpp"
 #include "base/text_file.hpp"
 #include "systems/postgres/crc32c.hpp"
@@ -115,6 +116,7 @@ Result<StableFile> read_stable(const std::string& path, std::uint64_t limit) {
     return Error(ErrorCode::invalid_argument, "the file is larger than a file of the log may be").with("path", path);
   }
   StableFile stable;
+  base::reserve_large(stable.bytes, static_cast<std::size_t>(before.st_size));
   stable.bytes.resize(static_cast<std::size_t>(before.st_size));
   DRKIT_ASSIGN(const std::size_t got, base::read_full(file.get(), stable.bytes, path));
   if (::fstat(file.get(), &after) != 0) return base::errno_error(errno, "stat", path);
