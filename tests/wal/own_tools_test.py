@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import unittest
 
-from cluster import SERVERS, Case, Cluster, as_server
+from cluster import Case, as_server
 
 # What a backup says of itself, and of when it was made.
 OWN = ("backup_label", "backup_manifest", "tablespace_map", "global/pg_control")
@@ -48,19 +48,11 @@ class OwnTools(Case):
                         "create index on young (id)", "vacuum freeze", "checkpoint")
 
     def start_copy(self, data):
-        folder = self.dir / "copy"
-        folder.mkdir()
-        self.give(folder)
-        for name in ("bin", "lib"):
-            shutil.copy(self.server.folder / name, folder / name)
-        shutil.move(data, folder / "data")
-        port = subprocess.run(["bash", "-c", f". {SERVERS}/common.sh; free_port"], capture_output=True, text=True,
-                              check=True).stdout.strip()
-        (folder / "conninfo").write_text(f"host={folder} port={port} user=drkit dbname=postgres\n")
-        self.addCleanup(Cluster(folder).stop, "immediate")
-        subprocess.run([*as_server(), self.server.bin + "/pg_ctl", "-D", folder / "data", "-l", folder / "server.log", "-w",
-                        "-s", "-o", f"-p {port} -k {folder}", "start"], check=True, stdout=subprocess.DEVNULL)
-        return Cluster(folder)
+        copy, options = self.beside(self.server)
+        shutil.move(data, copy.folder / "data")
+        subprocess.run([*as_server(), copy.bin + "/pg_ctl", "-D", copy.folder / "data", "-l", copy.folder / "server.log", "-w",
+                        "-s", "-o", options, "start"], check=True, stdout=subprocess.DEVNULL)
+        return copy
 
     def test_they_agree(self):
         self.backup(self.server)
