@@ -41,7 +41,7 @@ Result<Bytes> seal_wal_object(const Context& ctx, const Repository::Impl& impl, 
     return Error(ErrorCode::invalid_argument, "an object of the log holds at most 64 MiB and 200 restore points");
   }
   codec::Encoder encoder;
-  Bytes scratch;
+  base::LargeBuffer scratch;
   DRKIT_ASSIGN(const codec::Encoded encoded, encoder.encode(plain, kLevel, scratch));
   format::WalHeader header{static_cast<std::uint8_t>(encoded.codec), static_cast<std::uint32_t>(plain.size()),
                            wal_id(impl, plain), ctx.clock->wall_ns(), facts};

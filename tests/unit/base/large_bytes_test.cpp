@@ -18,3 +18,15 @@ TEST_CASE("room is made for few bytes and for many, and nothing is lost") {
   CHECK(bytes.front() == std::byte{7});
   CHECK(bytes.back() == std::byte{9});
 }
+
+TEST_CASE("a large buffer grows when it must and gives the same memory again") {
+  base::LargeBuffer buffer;
+  CHECK(buffer.room(0).empty());
+  const auto first = buffer.room(std::size_t{5} << 20);
+  REQUIRE(first.size() == std::size_t{5} << 20);
+  first.front() = first.back() = std::byte{1};
+  CHECK(buffer.room(100).data() == first.data());
+  CHECK(buffer.room(100).size() == 100);
+  CHECK(buffer.room(std::size_t{6} << 20).size() == std::size_t{6} << 20);
+  CHECK(buffer.size() == std::size_t{6} << 20);
+}
