@@ -113,15 +113,19 @@ typedef struct drk_wal_receive_options {
   uint32_t no_create_slot;     /**< non-zero: a slot that is absent is an error */
   int32_t durable;             /**< drk_wal_durable */
   const char* spool_directory; /**< of DRK_WAL_DURABLE_SPOOL */
-  int64_t store_every_ns;      /**< received log is stored at the latest after this time and that of one put */
+  int64_t store_every_ns; /**< received log is on its way at the latest after this time and that of the put before */
   int64_t connect_timeout_ns;
   const char* application_name; /**< what synchronous_standby_names calls it; NULL: drkit */
   uint64_t until_lsn;           /**< end when everything before it is stored; 0: only when cancelled */
   uint32_t no_reconnect;        /**< non-zero: the first lost connection ends it */
   uint32_t reserved;
+  uint64_t store_bytes; /**< and as soon as it is so many bytes; 0: only in time, and full segments without pieces */
 } drk_wal_receive_options;
-#define DRK_WAL_RECEIVE_OPTIONS_INIT \
-  { sizeof(drk_wal_receive_options), 0, NULL, 0, DRK_WAL_DURABLE_STORAGE, NULL, 500000000, 30000000000, NULL, 0, 0, 0 }
+#define DRK_WAL_RECEIVE_OPTIONS_INIT                                                                                   \
+  {                                                                                                                    \
+    sizeof(drk_wal_receive_options), 0, NULL, 0, DRK_WAL_DURABLE_STORAGE, NULL, 250000000, 30000000000, NULL, 0, 0, 0, \
+        262144                                                                                                         \
+  }
 
 /** What was received. Accessor struct (convention 6). */
 typedef struct drk_wal_received {

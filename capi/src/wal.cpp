@@ -66,6 +66,7 @@ Result<WalReceiveOptions> receive_options_of(const drk_wal_receive_options* opti
   chosen.application_name = text_or(given.application_name, chosen.application_name);
   chosen.reconnect = given.no_reconnect == 0;
   chosen.until_lsn = given.until_lsn;
+  chosen.store_bytes = given.store_bytes;
   return chosen;
 }
 

@@ -12,7 +12,8 @@ struct ReceiveArguments {
   std::string conninfo;
   std::string durable = "storage";
   std::string until;
-  unsigned store_every_ms = 500;
+  unsigned store_every_ms = 250;
+  std::string store_bytes = "256KiB";
   bool once = false;
   WalReceiveOptions options;
 };
@@ -21,6 +22,7 @@ Result<int> run_receive(Session& session, ReceiveArguments arguments) {
   WalReceiveOptions& options = arguments.options;
   options.durable = arguments.durable == "spool" ? WalDurable::spool : WalDurable::storage;
   options.store_every = std::chrono::milliseconds(arguments.store_every_ms);
+  DRKIT_ASSIGN(options.store_bytes, parse_size(arguments.store_bytes));
   options.reconnect = !arguments.once;
   if (!arguments.until.empty()) {
     DRKIT_ASSIGN(options.until_lsn, parse_lsn(arguments.until));
@@ -60,7 +62,9 @@ void add_wal_receive(CLI::App& parent, Session& session) {
   verb->add_option("--durable", arguments->durable, "Report log as flushed when it is in: storage or spool")
       ->check(CLI::IsMember({"storage", "spool"}));
   verb->add_option("--spool", options.spool_directory, "Folder of --durable spool");
-  verb->add_option("--store-every", arguments->store_every_ms, "Milliseconds until log is stored (default 500)");
+  verb->add_option("--store-every", arguments->store_every_ms, "Milliseconds until log is stored (default 250)");
+  verb->add_option("--store-bytes", arguments->store_bytes,
+                   "Store as soon as it is so much (default 256KiB); 0: only in time");
   verb->add_option("--name", options.application_name, "Name as a standby (default drkit)");
   verb->add_option("--until", arguments->until, "End when everything before this position is stored");
   verb->add_flag("--once", arguments->once, "End when the connection is lost");

@@ -22,12 +22,15 @@ struct WalReceiveOptions {
   bool synchronous = false;  ///< store as soon as anything arrives: for synchronous_standby_names
   WalDurable durable = WalDurable::storage;
   std::string spool_directory;  ///< of WalDurable::spool
-  /// Received log is in the repository at the latest after this time and that of one put.
-  std::chrono::milliseconds store_every{500};
+  /// Received log is on its way into the repository at the latest after this time and that of the put before it.
+  std::chrono::milliseconds store_every{250};
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);
   std::string application_name = "drkit";  ///< what synchronous_standby_names calls it
   bool reconnect = true;                   ///< false: the first lost connection ends it
   std::uint64_t until_lsn = 0;             ///< end when everything before it is stored; 0: only on cancel
+  /// And as soon as it is so many bytes. Everything is stored twice then, in pieces and as a segment. 0, as much as a
+  /// segment, or WalDurable::spool: pieces are made in time only, and a full segment is stored without.
+  std::uint64_t store_bytes = 256 << 10;
 };
 
 struct WalReceived {

@@ -44,7 +44,8 @@ std::string fingerprint_of(const struct stat& status) {
 Result<void> mark_pushed(const WalSpool& spool, const std::string& file_name, const std::string& fingerprint) {
   const std::string folder = spool_folder(spool);
   DRKIT_TRY(base::make_directories(folder));
-  return base::replace_text_file(folder + "/" + file_name + std::string(kPushed), fingerprint);
+  // A mark that a crash takes or spoils costs another look at the repository.
+  return base::replace_text_file(folder + "/" + file_name + std::string(kPushed), fingerprint, base::Synced::no);
 }
 
 Result<void> keep_fetched(const WalSpool& spool, const std::string& file_name, ByteView bytes) {
@@ -115,7 +116,7 @@ Result<StableFile> read_stable(const std::string& path, std::uint64_t limit) {
     return Error(ErrorCode::invalid_argument, "the file is larger than a file of the log may be").with("path", path);
   }
   StableFile stable;
-  stable.bytes.resize(static_cast<std::size_t>(before.st_size));
+  stable.bytes = stable.buffer.room(static_cast<std::size_t>(before.st_size));
   DRKIT_ASSIGN(const std::size_t got, base::read_full(file.get(), stable.bytes, path));
   if (::fstat(file.get(), &after) != 0) return base::errno_error(errno, "stat", path);
   stable.fingerprint = fingerprint_of(before);

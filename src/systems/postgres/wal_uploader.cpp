@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/large_bytes.hpp"
 #include "systems/postgres/wal_segment.hpp"
 
 namespace drkit::systems::postgres {
@@ -13,7 +14,6 @@ namespace {
 constexpr std::size_t kFullLimit = 2;    ///< segments that wait to be stored
 constexpr std::size_t kMergeCount = 16;  ///< pieces of a level that become one of the next
 constexpr Lsn kMostMerged = 1 << 20;     ///< larger ones are few enough as they are, and dear to rewrite
-using std::chrono::steady_clock;
 
 }  // namespace
 
@@ -23,7 +23,10 @@ WalUploader::WalUploader(const Context& ctx, const WalArchive& archive, UploadSt
       archive_(archive),
       start_(std::move(start)),
       synchronous_(options.synchronous),
+      in_pieces_(options.synchronous || (options.durable == WalDurable::storage && options.store_bytes != 0 &&
+                                         options.store_bytes < start_.segment_bytes)),
       store_every_(options.store_every),
+      store_bytes_(in_pieces_ && options.store_bytes != 0 ? options.store_bytes : start_.segment_bytes),
       wake_fd_(wake_fd),
       received_(start_.start),
       durable_(start_.start) {
@@ -50,6 +53,7 @@ WalUploader::SegmentPtr WalUploader::make_segment(Lsn start) const {
   auto segment = std::make_shared<Segment>();
   segment->start = start;
   segment->piece_end = start;
+  base::reserve_large(segment->bytes, static_cast<std::size_t>(start_.segment_bytes));
   segment->bytes.resize(static_cast<std::size_t>(start_.segment_bytes));
   return segment;
 }
@@ -58,19 +62,15 @@ WalName WalUploader::name_of(WalKind kind, Lsn start, Lsn end) const {
   return {kind, start_.system_id, start_.timeline, start, end};
 }
 
+ByteView WalUploader::bytes_of(const Segment& segment, Lsn from, Lsn to) const {
+  return ByteView(segment.bytes)
+      .subspan(static_cast<std::size_t>(from - segment.start), static_cast<std::size_t>(to - from));
+}
+
 void WalUploader::wake() const {
   const std::uint64_t one = 1;
   // A counter that is full is readable, which is all that is wanted.
   if (::write(wake_fd_, &one, sizeof one) < 0) return;
-}
-
-void WalUploader::fail(Error error) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!error_) error_ = std::move(error);
-  }
-  changed_.notify_all();
-  wake();
 }
 
 Result<void> WalUploader::state() const {
@@ -101,7 +101,7 @@ Result<void> WalUploader::append(Lsn at, ByteView bytes) {
     Segment& growing = *open_.back();
     const std::size_t count = std::min(bytes.size(), growing.bytes.size() - growing.filled);
     std::memcpy(growing.bytes.data() + growing.filled, bytes.data(), count);
-    if (growing.start + growing.filled == growing.piece_end) waiting_since_ = steady_clock::now();
+    if (!growing.waiting_since) growing.waiting_since = ctx_.clock->steady();
     growing.filled += count;
     received_ += count;
     bytes = bytes.subspan(count);
@@ -120,13 +120,24 @@ void WalUploader::advance() {
   while (open_.size() > 1 && open_.front()->stored) open_.pop_front();
 }
 
-// Without haste a full segment is stored whole by the other thread. Pieces that the repository has are compared first,
-// once the server has sent as much again.
+// A full segment is stored whole by the other thread. Without haste its pieces are spared when that costs less. Pieces
+// that the repository has are compared first, once the server has sent as much again.
 bool WalUploader::wants_piece(const Segment& segment) const {
   const Lsn filled = segment.start + segment.filled;
   const bool full = segment.filled == segment.bytes.size();
-  if (segment.stored || filled == segment.piece_end || (full && !synchronous_)) return false;
+  if (segment.stored || segment.in_work || filled == segment.piece_end || (full && !in_pieces_)) return false;
+  if (full && !synchronous_ && filled - segment.piece_end > start_.segment_bytes / 2) return false;
   return segment.known.empty() || segment.known.back().end <= filled;
+}
+
+bool WalUploader::is_due(const Segment& segment) const {
+  if (synchronous_ || finishing_ || segment.filled == segment.bytes.size()) return true;
+  if (segment.start + segment.filled - segment.piece_end >= store_bytes_) return true;
+  return !segment.waiting_since || ctx_.clock->steady() >= *segment.waiting_since + store_every_;
+}
+
+void WalUploader::wait_until_due(Lock& lock, const Segment& segment) {
+  changed_.wait_for(lock, *segment.waiting_since + store_every_ - ctx_.clock->steady());
 }
 
 // The oldest segment with bytes in no object yet. Waits until it is time for a piece; null at the end.
@@ -141,16 +152,27 @@ WalUploader::SegmentPtr WalUploader::next_for_piece(Lock& lock, Lsn& from, Lsn& 
       changed_.wait(lock);
       continue;
     }
-    const auto due = waiting_since_ + store_every_;
-    if (!synchronous_ && !finishing_ && steady_clock::now() < due) {
-      changed_.wait_until(lock, due);
+    SegmentPtr segment = *found;
+    if (!is_due(*segment)) {
+      wait_until_due(lock, *segment);
       continue;
     }
-    from = (*found)->piece_end;
-    to = (*found)->start + (*found)->filled;
-    (*found)->in_work = true;
-    return *found;
+    from = segment->piece_end;
+    to = segment->start + segment->filled;
+    segment->in_work = true;
+    // What comes while these are stored waits from when it came.
+    segment->waiting_since.reset();
+    return segment;
   }
+}
+
+// REQUIRES: the lock.
+void WalUploader::finish_work(Segment& segment, const Result<void>& done) {
+  segment.in_work = false;
+  if (done) advance();
+  if (!done && !error_) error_ = done.error();
+  changed_.notify_all();
+  wake();
 }
 
 void WalUploader::run_pieces() {
@@ -160,17 +182,14 @@ void WalUploader::run_pieces() {
     lock.unlock();
     const Result<void> stored = store_piece(*segment, from, to);
     lock.lock();
-    segment->in_work = false;
-    if (!stored) {
-      lock.unlock();
-      fail(stored.error());
-      return;
-    }
-    waiting_since_ = steady_clock::now();
-    advance();
-    changed_.notify_all();
-    wake();
+    finish_work(*segment, stored);
   }
+}
+
+void WalUploader::remember(Segment& segment, const WalName& name) {
+  const std::lock_guard lock(mutex_);
+  segment.pieces.push_back({name, 0});
+  segment.piece_end = std::max(segment.piece_end, name.end);
 }
 
 Result<void> WalUploader::compare_known(Segment& segment, std::size_t filled) {
@@ -183,51 +202,53 @@ Result<void> WalUploader::compare_known(Segment& segment, std::size_t filled) {
       return Error(ErrorCode::already_exists, "the server sends other bytes than the repository holds")
           .with("lsn", format_lsn(name.start));
     }
-    segment.pieces.push_back({name, 0});
+    remember(segment, name);
   }
+  const std::lock_guard lock(mutex_);
+  segment.known.clear();
   return {};
 }
 
 Result<void> WalUploader::store_piece(Segment& segment, Lsn from, Lsn to) {
   if (!segment.known.empty()) {
-    DRKIT_TRY(compare_known(segment, static_cast<std::size_t>(to - segment.start)));
     from = std::max(from, segment.known.back().end);
-    segment.known.clear();
+    DRKIT_TRY(compare_known(segment, static_cast<std::size_t>(to - segment.start)));
   }
-  if (from < to) {
-    const WalName name = name_of(WalKind::piece, from, to);
-    const ByteView bytes =
-        ByteView(segment.bytes)
-            .subspan(static_cast<std::size_t>(from - segment.start), static_cast<std::size_t>(to - from));
-    DRKIT_TRY(archive_.put(ctx_, name, bytes));
-    ++pieces_;
-    segment.pieces.push_back({name, 0});
+  if (from >= to) return {};
+  const WalName name = name_of(WalKind::piece, from, to);
+  DRKIT_TRY(archive_.put(ctx_, name, bytes_of(segment, from, to)));
+  ++pieces_;
+  remember(segment, name);
+  return {};
+}
+
+// Pieces in a row, all of one level, that one object may replace; null when there are none. REQUIRES: the lock.
+WalUploader::SegmentPtr WalUploader::next_for_merge(std::vector<Piece>& pieces) const {
+  const SegmentPtr& growing = open_.back();
+  const std::vector<Piece>& all = growing->pieces;
+  for (std::size_t at = 0; !finishing_ && at + kMergeCount <= all.size(); ++at) {
+    const auto first = all.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto end = first + static_cast<std::ptrdiff_t>(kMergeCount);
+    if ((end - 1)->name.end - first->name.start > kMostMerged) continue;
+    if (std::any_of(first, end, [&](const Piece& piece) { return piece.level != first->level; })) continue;
+    pieces.assign(first, end);
+    return growing;
   }
-  {
-    const std::lock_guard lock(mutex_);
-    segment.piece_end = to;
-  }
-  return merge(segment);
+  return nullptr;
 }
 
 // Every byte is rewritten once a level at most, so a segment written one commit at a time stays cheap to read.
-Result<void> WalUploader::merge(Segment& segment) {
-  for (;;) {
-    std::vector<Piece>& pieces = segment.pieces;
-    if (pieces.size() < kMergeCount) return {};
-    const auto first = pieces.end() - static_cast<std::ptrdiff_t>(kMergeCount);
-    const unsigned level = pieces.back().level;
-    if (std::any_of(first, pieces.end(), [&](const Piece& piece) { return piece.level != level; })) return {};
-    if (pieces.back().name.end - first->name.start > kMostMerged) return {};
-    const WalName merged = name_of(WalKind::piece, first->name.start, pieces.back().name.end);
-    const ByteView bytes = ByteView(segment.bytes)
-                               .subspan(static_cast<std::size_t>(merged.start - segment.start),
-                                        static_cast<std::size_t>(merged.end - merged.start));
-    DRKIT_TRY(archive_.put(ctx_, merged, bytes));
-    DRKIT_TRY(drop({first, pieces.end()}));
-    pieces.erase(first, pieces.end());
-    pieces.push_back({merged, level + 1});
-  }
+Result<void> WalUploader::merge(Segment& segment, const std::vector<Piece>& pieces) {
+  const WalName merged = name_of(WalKind::piece, pieces.front().name.start, pieces.back().name.end);
+  DRKIT_TRY(archive_.put(ctx_, merged, bytes_of(segment, merged.start, merged.end)));
+  DRKIT_TRY(drop(pieces));
+  const std::lock_guard lock(mutex_);
+  // Others have only added to the end meanwhile.
+  const auto first = std::find_if(segment.pieces.begin(), segment.pieces.end(),
+                                  [&](const Piece& piece) { return piece.name == pieces.front().name; });
+  *first = {merged, first->level + 1};
+  segment.pieces.erase(first + 1, first + static_cast<std::ptrdiff_t>(pieces.size()));
+  return {};
 }
 
 // A storage that never removes keeps them: they are in nobody's way.
@@ -244,39 +265,45 @@ Result<void> WalUploader::drop(const std::vector<Piece>& pieces) {
 Result<void> WalUploader::store_segment(Segment& segment) {
   DRKIT_ASSIGN(const WalFacts facts, facts_of_segment(segment.bytes));
   const WalName name = name_of(WalKind::segment, segment.start, segment.start + start_.segment_bytes);
-  if (!segment.known.empty()) DRKIT_TRY(compare_known(segment, segment.filled));
-  segment.known.clear();
+  DRKIT_TRY(compare_known(segment, segment.filled));
   DRKIT_TRY(archive_.put(ctx_, name, segment.bytes, facts));
   ++segments_;
-  return drop(segment.pieces);
+  return {};
+}
+
+// The oldest segment is full and no piece of it is to come before. REQUIRES: the lock.
+bool WalUploader::wants_segment() const {
+  return open_.size() > 1 && !open_.front()->in_work && !wants_piece(*open_.front());
+}
+
+// Taking its pieces away may last; nobody waits for that.
+void WalUploader::report_whole(Segment& segment) {
+  const std::lock_guard lock(mutex_);
+  segment.stored = true;
+  finish_work(segment, {});
 }
 
 void WalUploader::run_segments() {
   Lock lock(mutex_);
   for (;;) {
-    const auto ready = [&] { return open_.size() > 1 && !open_.front()->in_work; };
-    changed_.wait(lock, [&] { return error_ || ready() || (finishing_ && open_.size() <= 1); });
-    if (error_ || !ready()) return;
-    const SegmentPtr segment = open_.front();
-    // In haste its last piece goes first: commits wait for it.
-    if (synchronous_ && segment->piece_end < segment->start + segment->filled) {
+    std::vector<Piece> pieces;
+    SegmentPtr segment = open_.front();
+    const bool whole = wants_segment();
+    if (error_ || (finishing_ && open_.size() <= 1)) return;
+    if (!whole) segment = next_for_merge(pieces);
+    if (segment == nullptr) {
       changed_.wait(lock);
       continue;
     }
-    segment->in_work = true;
+    if (whole) segment->in_work = true;
     lock.unlock();
-    const Result<void> stored = store_segment(*segment);
-    lock.lock();
-    segment->in_work = false;
-    if (!stored) {
-      lock.unlock();
-      fail(stored.error());
-      return;
+    Result<void> done = whole ? store_segment(*segment) : merge(*segment, pieces);
+    if (whole && done) {
+      report_whole(*segment);
+      done = drop(segment->pieces);
     }
-    segment->stored = true;
-    advance();
-    changed_.notify_all();
-    wake();
+    lock.lock();
+    if (!done) finish_work(*segment, done);
   }
 }
 

@@ -23,9 +23,10 @@ struct UploadStart {
   std::vector<WalName> known;  ///< pieces of that segment that the repository has, in a row from its start
 };
 
-/// One timeline's log, appended in order by one thread. Two threads of its own store it; wake_fd (an eventfd, borrowed)
-/// becomes readable when more of it is durable or storing failed.
-/// Thread-safety: append and finish belong to one thread, the rest to any.
+/// One timeline's log, appended in order by one thread. Two threads of its own store it, one the pieces that commits
+/// wait for, the other whole segments and what pieces become one; wake_fd (an eventfd, borrowed) becomes readable when
+/// more of it is durable or storing failed. Times are those of the context's clock. Thread-safety: append and finish
+/// belong to one thread, the rest to any.
 class WalUploader {
  public:
   WalUploader(const Context& ctx, const WalArchive& archive, UploadStart start, const WalReceiveOptions& options,
@@ -56,12 +57,13 @@ class WalUploader {
   struct Segment {
     Lsn start = 0;
     Bytes bytes;
-    std::size_t filled = 0;     ///< bytes before it never change again
-    Lsn piece_end = 0;          ///< stored in a row from the start
-    std::vector<Piece> pieces;  ///< the uploading threads' own: pieces() while it grows, segments() afterwards
-    std::vector<WalName> known;
+    std::size_t filled = 0;                                              ///< bytes before it never change again
+    Lsn piece_end = 0;                                                   ///< stored in a row from the start
+    std::optional<std::chrono::steady_clock::time_point> waiting_since;  ///< of the oldest byte that no put has taken
+    std::vector<Piece> pieces;
+    std::vector<WalName> known;  ///< of the thread that has it in work
     bool stored = false;
-    bool in_work = false;  ///< a piece of it is being put
+    bool in_work = false;  ///< a piece of it, or it, is being put
   };
   using SegmentPtr = std::shared_ptr<Segment>;
   using Lock = std::unique_lock<std::mutex>;
@@ -69,23 +71,32 @@ class WalUploader {
   void run_pieces();
   void run_segments();
   bool wants_piece(const Segment& segment) const;
+  bool is_due(const Segment& segment) const;
+  void wait_until_due(Lock& lock, const Segment& segment);
   SegmentPtr next_for_piece(Lock& lock, Lsn& from, Lsn& to);
   Result<void> store_piece(Segment& segment, Lsn from, Lsn to);
-  Result<void> merge(Segment& segment);
+  bool wants_segment() const;
+  SegmentPtr next_for_merge(std::vector<Piece>& pieces) const;
+  Result<void> merge(Segment& segment, const std::vector<Piece>& pieces);
+  void remember(Segment& segment, const WalName& name);
+  ByteView bytes_of(const Segment& segment, Lsn from, Lsn to) const;
+  void report_whole(Segment& segment);
+  void finish_work(Segment& segment, const Result<void>& done);
   Result<void> compare_known(Segment& segment, std::size_t filled);
   Result<void> store_segment(Segment& segment);
   Result<void> drop(const std::vector<Piece>& pieces);
   WalName name_of(WalKind kind, Lsn start, Lsn end) const;
   SegmentPtr make_segment(Lsn start) const;
   void advance();
-  void fail(Error error);
   void wake() const;
 
   Context ctx_;
   const WalArchive& archive_;
   const UploadStart start_;
   const bool synchronous_;
+  const bool in_pieces_;  ///< also of segments that are full: they are stored whole afterwards
   const std::chrono::milliseconds store_every_;
+  const std::uint64_t store_bytes_;
   const int wake_fd_;
 
   mutable std::mutex mutex_;
@@ -93,7 +104,6 @@ class WalUploader {
   std::deque<SegmentPtr> open_;  ///< not wholly stored, oldest first; the last one grows
   Lsn received_ = 0;
   Lsn durable_ = 0;
-  std::chrono::steady_clock::time_point waiting_since_{};  ///< of the oldest byte that no piece holds
   bool finishing_ = false;
   std::optional<Error> error_;
   std::atomic<std::uint64_t> segments_{0}, pieces_{0};

@@ -13,6 +13,7 @@
 #include "base/posix_file.hpp"
 #include "systems/postgres/wal_resume.hpp"
 #include "systems/postgres/wal_uploader.hpp"
+#include "testing/fake_clock.hpp"
 #include "testing/seeded_random.hpp"
 #include "testing/wal_builder.hpp"
 
@@ -36,19 +37,22 @@ class SlowStorage final : public Storage {
     return inner_->get(ctx, key, range);
   }
   Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
-    if (bytes.size() > kSegment / 2) {
-      std::unique_lock lock(mutex_);
-      held_ = true;
-      changed_.notify_all();
-      changed_.wait(lock, [this] { return open_; });
-    }
+    wait_while(bytes.size() > hold_above_);
     return inner_->put(ctx, key, bytes, options);
   }
-  Result<void> remove(const Context& ctx, std::string_view key) override { return inner_->remove(ctx, key); }
+  Result<void> remove(const Context& ctx, std::string_view key) override {
+    wait_while(hold_removes_);
+    return inner_->remove(ctx, key);
+  }
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
     return inner_->list(ctx, prefix, visit);
   }
 
+  void hold_above(std::size_t bytes) { hold_above_ = bytes; }
+  void hold_removes() {
+    hold_above_ = ~std::size_t{0};
+    hold_removes_ = true;
+  }
   void wait_until_held() {
     std::unique_lock lock(mutex_);
     REQUIRE(changed_.wait_for(lock, 20s, [this] { return held_; }));
@@ -60,10 +64,20 @@ class SlowStorage final : public Storage {
   }
 
  private:
+  void wait_while(bool holding) {
+    if (!holding) return;
+    std::unique_lock lock(mutex_);
+    held_ = true;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_; });
+  }
+
   StoragePtr inner_ = make_memory_storage();
   std::mutex mutex_;
   std::condition_variable changed_;
   bool held_ = false, open_ = false;
+  std::size_t hold_above_ = kSegment / 2;
+  bool hold_removes_ = false;
 };
 
 Repository make(const StoragePtr& storage) {
@@ -85,6 +99,12 @@ Bytes log_of(std::size_t bytes) {
     log.add(10, 0, 0, data);
   }
   return log.bytes();
+}
+
+bool reaches(const WalUploader& upload, Lsn lsn) {
+  const auto end = std::chrono::steady_clock::now() + 20s;
+  while (upload.durable() < lsn && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(1ms);
+  return upload.durable() >= lsn;
 }
 
 struct Fixture {
@@ -141,16 +161,109 @@ TEST_CASE_FIXTURE(Fixture, "in haste pieces go ahead of the segment that they ma
   for (std::size_t at = 0; at < log.size(); at += 40'000) {
     const std::size_t count = std::min<std::size_t>(40'000, log.size() - at);
     REQUIRE(upload->append(kStart + at, ByteView(log).subspan(at, count)).ok());
-    const auto end = std::chrono::steady_clock::now() + 20s;
     if (at > kSegment / 3) {
       storage->open();
     } else {
-      while (upload->durable() < kStart + at + count && std::chrono::steady_clock::now() < end) {
-        std::this_thread::sleep_for(1ms);
-      }
-      CHECK(upload->durable() == kStart + at + count);
+      CHECK(reaches(*upload, kStart + at + count));
     }
   }
   REQUIRE(upload->finish().ok());
   CHECK(upload->durable() == kStart + log.size());
+}
+
+TEST_CASE_FIXTURE(Fixture, "what comes while a piece is stored waits from when it came") {
+  const auto clock = std::make_shared<testing::FakeClock>();
+  ctx.clock = clock.get();
+  WalReceiveOptions options;
+  options.store_every = 250ms;
+  options.store_bytes = 0;
+  const auto upload = uploader(options);
+  const Bytes log = log_of(kSegment - 200'000);
+  const std::size_t first = kSegment - 300'000, second = first + 50'000;
+  const auto give = [&](std::size_t from, std::size_t to) {
+    REQUIRE(upload->append(kStart + from, ByteView(log).subspan(from, to - from)).ok());
+  };
+  const auto pass = [&] { REQUIRE(clock->sleep_for(250ms, {}).ok()); };
+  give(0, first);
+  pass();
+  give(first, first + 10);
+  storage->wait_until_held();
+  give(first + 10, second);
+  // Its time comes while the piece before it is still on its way.
+  pass();
+  storage->open();
+  CHECK(reaches(*upload, kStart + second));
+}
+
+TEST_CASE_FIXTURE(Fixture, "so many bytes are stored before their time") {
+  WalReceiveOptions options;
+  options.store_every = 1h;
+  options.store_bytes = 4096;
+  const auto upload = uploader(options);
+  const Bytes log = log_of(20'000);
+  REQUIRE(upload->append(kStart, ByteView(log).first(4095)).ok());
+  std::this_thread::sleep_for(50ms);
+  CHECK(upload->durable() == kStart);
+  REQUIRE(upload->append(kStart + 4095, ByteView(log).subspan(4095, 1)).ok());
+  CHECK(reaches(*upload, kStart + 4096));
+}
+
+TEST_CASE_FIXTURE(Fixture, "the end of a full segment does not wait for the whole of it") {
+  WalReceiveOptions options;
+  options.store_every = 1h;
+  options.store_bytes = 100'000;
+  const auto upload = uploader(options);
+  const Bytes log = log_of(kSegment + 150'000);
+  for (std::size_t at = 0; at < log.size(); at += 120'000) {
+    const std::size_t count = std::min<std::size_t>(120'000, log.size() - at);
+    REQUIRE(upload->append(kStart + at, ByteView(log).subspan(at, count)).ok());
+    if (at + count <= kSegment) CHECK(reaches(*upload, kStart + at + count));
+  }
+  storage->wait_until_held();
+  CHECK(reaches(*upload, kStart + kSegment + 100'000));
+  storage->open();
+  REQUIRE(upload->finish().ok());
+  CHECK(upload->durable() == kStart + log.size());
+  CHECK(upload->segments() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "making one of many pieces keeps nobody waiting") {
+  storage->hold_above(60'000);
+  WalReceiveOptions options;
+  options.synchronous = true;
+  const auto upload = uploader(options);
+  const Bytes log = log_of(200'000);
+  const auto give = [&](std::size_t from, std::size_t to) {
+    REQUIRE(upload->append(kStart + from, ByteView(log).subspan(from, to - from)).ok());
+    CHECK(reaches(*upload, kStart + to));
+  };
+  for (std::size_t piece = 0; piece < 16; ++piece) give(piece * 5000, (piece + 1) * 5000);
+  storage->wait_until_held();
+  for (std::size_t piece = 16; piece < 30; ++piece) give(piece * 5000, (piece + 1) * 5000);
+  storage->open();
+  REQUIRE(upload->finish().ok());
+  const auto names = stored();
+  CHECK(names.size() == 15);
+  CHECK(names.front().end == kStart + 16 * 5000);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a segment is durable before the pieces that it replaces are taken away") {
+  storage->hold_removes();
+  WalReceiveOptions options;
+  options.store_every = 1h;
+  options.store_bytes = 100'000;
+  const auto upload = uploader(options);
+  const Bytes log = log_of(kSegment);
+  REQUIRE(upload->append(kStart, ByteView(log).first(100'000)).ok());
+  CHECK(reaches(*upload, kStart + 100'000));
+  REQUIRE(upload->append(kStart + 100'000, ByteView(log).subspan(100'000)).ok());
+  CHECK(reaches(*upload, kStart + kSegment));
+  storage->wait_until_held();
+  storage->open();
+  REQUIRE(upload->finish().ok());
+  const auto names = stored();
+  CHECK(std::count_if(names.begin(), names.end(), [](const WalName& name) { return name.kind == WalKind::segment; }) ==
+        1);
+  CHECK(std::none_of(names.begin(), names.end(),
+                     [](const WalName& name) { return name.kind == WalKind::piece && name.start == kStart; }));
 }
