@@ -28,8 +28,8 @@ struct WalReceiveOptions {
   std::string application_name = "drkit";  ///< what synchronous_standby_names calls it
   bool reconnect = true;                   ///< false: the first lost connection ends it
   std::uint64_t until_lsn = 0;             ///< end when everything before it is stored; 0: only on cancel
-  /// And as soon as it is so many bytes. Everything is stored twice then, in pieces and as a segment. 0, or as much as
-  /// a segment: pieces are made in time only, and a full segment is stored without.
+  /// And as soon as it is so many bytes. Everything is stored twice then, in pieces and as a segment. 0, as much as a
+  /// segment, or WalDurable::spool: pieces are made in time only, and a full segment is stored without.
   std::uint64_t store_bytes = 256 << 10;
 };
 

@@ -18,12 +18,12 @@ Result<std::optional<std::string>> read_text_file(const std::string& path) {
   return std::optional(std::string(as_text(ByteView(bytes).first(size))));
 }
 
-Result<void> replace_text_file(const std::string& path, std::string_view text) {
+Result<void> replace_text_file(const std::string& path, std::string_view text, Synced synced) {
   std::string temporary = path + ".XXXXXX";
   UniqueFd file(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!file) return errno_error(errno, "cannot make a temporary file", temporary);
   auto written = write_full(file.get(), as_bytes(text), temporary);
-  if (written) written = fsync_file(file.get(), temporary);
+  if (written && synced == Synced::yes) written = fsync_file(file.get(), temporary);
   if (written) written = file.close(temporary);
   if (written) written = rename_replace(AT_FDCWD, temporary, AT_FDCWD, path);
   if (!written) ::unlink(temporary.c_str());

@@ -13,7 +13,8 @@ namespace {
 
 // Chunks are at most 4 MiB; a larger input is compressed with no larger tables than that.
 constexpr int kMaxWindowLog = 22;
-constexpr std::size_t kMinSaving = 32;  // a 1/32 of the plain bytes
+constexpr std::size_t kMinSaving = 32;               // a 1/32 of the plain bytes
+constexpr std::size_t kPart = std::size_t{4} << 20;  // larger inputs are verified in parts
 
 struct ZstdFree {
   void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
@@ -39,10 +40,29 @@ Result<void> check_frame(ByteView encoded, std::size_t plain_bytes) {
   return {};
 }
 
+// No room for more than what is worth keeping: the compressor gives up by itself on what does not shrink.
+std::size_t room_for(std::size_t plain_bytes) { return plain_bytes - (plain_bytes + kMinSaving - 1) / kMinSaving; }
+
 }  // namespace
 
 struct Decoder::State {
   std::unique_ptr<ZSTD_DCtx, ZstdFree> context{ZSTD_createDCtx()};
+
+  // Part by part, each while it is still in the processor's cache.
+  Result<bool> decodes_to(ByteView encoded, ByteView plain, std::span<std::byte> part) const {
+    DRKIT_TRY(check_frame(encoded, plain.size()));
+    ZSTD_DCtx_reset(context.get(), ZSTD_reset_session_only);
+    ZSTD_inBuffer in{encoded.data(), encoded.size(), 0};
+    for (std::size_t at = 0;;) {
+      ZSTD_outBuffer out{part.data(), part.size(), 0};
+      const std::size_t left = ZSTD_decompressStream(context.get(), &out, &in);
+      if (ZSTD_isError(left) != 0U) return damaged(ZSTD_getErrorName(left));
+      if (out.pos > plain.size() - at || std::memcmp(part.data(), plain.data() + at, out.pos) != 0) return false;
+      at += out.pos;
+      if (left == 0) return at == plain.size();
+      if (out.pos == 0 && in.pos == in.size) return damaged("it ends early");
+    }
+  }
 };
 
 Decoder::Decoder() : state_(std::make_unique<State>()) {
@@ -83,18 +103,24 @@ Result<void> decode(CodecId codec, ByteView encoded, std::span<std::byte> plain)
 struct Encoder::State {
   std::unique_ptr<ZSTD_CCtx, ZstdFree> context{ZSTD_createCCtx()};
   Decoder decoder;
-  Bytes check;  ///< grows to the largest input
+  Bytes check;  ///< grows to the largest input, kPart at most
   FaultHook fault;
 
   // The reason is not passed on as `corrupt`: nothing stored is damaged, the library's own output is.
   Result<void> verify(ByteView plain, ByteView encoded) {
-    if (check.size() < plain.size()) check.resize(plain.size());
-    const std::span<std::byte> decoded = std::span(check).first(plain.size());
-    Result<void> result = decoder.decode(CodecId::zstd, encoded, decoded);
-    if (result.ok() && std::memcmp(decoded.data(), plain.data(), plain.size()) == 0) return {};
+    if (check.size() < std::min(plain.size(), kPart)) check.resize(std::min(plain.size(), kPart));
+    const Result<bool> same =
+        plain.size() > kPart ? decoder.state_->decodes_to(encoded, plain, check) : decode(plain, encoded);
+    if (same.ok() && *same) return {};
     Error error(ErrorCode::internal, "compressor produced bytes that do not decode");
-    if (!result.ok()) return std::move(error).caused_by(std::move(result).error());
+    if (!same.ok()) return std::move(error).caused_by(same.error());
     return error;
+  }
+
+  Result<bool> decode(ByteView plain, ByteView encoded) {
+    const std::span<std::byte> decoded = std::span(check).first(plain.size());
+    DRKIT_TRY(decoder.decode(CodecId::zstd, encoded, decoded));
+    return std::memcmp(decoded.data(), plain.data(), plain.size()) == 0;
   }
 
   void set_level(int level, std::size_t plain_bytes) {
@@ -115,16 +141,23 @@ Encoder::Encoder(Encoder&&) noexcept = default;
 Encoder& Encoder::operator=(Encoder&&) noexcept = default;
 
 Result<Encoded> Encoder::encode(ByteView plain, int level, Bytes& out) {
+  const std::size_t room = level == 0 ? 0 : room_for(plain.size());
+  if (out.size() < room) out.resize(room);
+  return encode_into(plain, level, std::span(out).first(room));
+}
+
+Result<Encoded> Encoder::encode(ByteView plain, int level, base::LargeBuffer& out) {
+  return encode_into(plain, level, out.room(level == 0 ? 0 : room_for(plain.size())));
+}
+
+Result<Encoded> Encoder::encode_into(ByteView plain, int level, std::span<std::byte> room) {
   if (level < kMinLevel || level > kMaxLevel) {
     return Error(ErrorCode::invalid_argument, "compression level is out of range").with("level", std::to_string(level));
   }
   const Encoded stored{CodecId::stored, plain};
   if (level == 0 || plain.empty()) return stored;
-  // No room for more than what is worth keeping: the compressor gives up by itself on what does not shrink.
-  const std::size_t room = plain.size() - (plain.size() + kMinSaving - 1) / kMinSaving;
-  if (out.size() < room) out.resize(room);
   state_->set_level(level, plain.size());
-  const std::size_t size = ZSTD_compress2(state_->context.get(), out.data(), room, plain.data(), plain.size());
+  const std::size_t size = ZSTD_compress2(state_->context.get(), room.data(), room.size(), plain.data(), plain.size());
   if (ZSTD_isError(size) != 0U) {
     if (ZSTD_getErrorCode(size) == ZSTD_error_dstSize_tooSmall) return stored;
     if (ZSTD_getErrorCode(size) == ZSTD_error_memory_allocation) {
@@ -132,7 +165,7 @@ Result<Encoded> Encoder::encode(ByteView plain, int level, Bytes& out) {
     }
     return Error(ErrorCode::internal, std::string("compressor failed: ") + ZSTD_getErrorName(size));
   }
-  const std::span<std::byte> encoded = std::span(out).first(size);
+  const std::span<std::byte> encoded = room.first(size);
   if (state_->fault) state_->fault(encoded);
   DRKIT_TRY(state_->verify(plain, encoded));
   return Encoded{CodecId::zstd, encoded};

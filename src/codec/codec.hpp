@@ -9,6 +9,8 @@
 
 #include <drkit/result.hpp>
 
+#include "base/large_bytes.hpp"
+
 namespace drkit::codec {
 
 /// Values are stored in the repository: pinned for ever.
@@ -36,6 +38,7 @@ class Decoder {
   std::size_t memory_bytes() const;
 
  private:
+  friend class Encoder;
   struct State;
   std::unique_ptr<State> state_;
 };
@@ -64,12 +67,15 @@ class Encoder {
   /// plain.size() at most and is not shrunk.
   /// Errors: invalid_argument (level), internal (the compressor's output does not decode), out_of_memory.
   Result<Encoded> encode(ByteView plain, int level, Bytes& out);
+  /// For inputs of many megabytes: what is compressed to little costs little memory.
+  Result<Encoded> encode(ByteView plain, int level, base::LargeBuffer& out);
   Result<void> decode(CodecId codec, ByteView encoded, std::span<std::byte> plain);
   /// Memory held, for the budget: the contexts and the buffer of the verification.
   std::size_t memory_bytes() const;
 
  private:
   struct State;
+  Result<Encoded> encode_into(ByteView plain, int level, std::span<std::byte> room);
   std::unique_ptr<State> state_;
 };
 

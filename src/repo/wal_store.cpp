@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/byte_io.hpp"
+#include "base/large_bytes.hpp"
 #include "codec/codec.hpp"
 #include "crypto/chunk_id.hpp"
 #include "crypto/cipher.hpp"
@@ -40,7 +41,7 @@ Result<Bytes> seal_wal_object(const Context& ctx, const Repository::Impl& impl, 
     return Error(ErrorCode::invalid_argument, "an object of the log holds at most 64 MiB and 200 restore points");
   }
   codec::Encoder encoder;
-  Bytes scratch;
+  base::LargeBuffer scratch;
   DRKIT_ASSIGN(const codec::Encoded encoded, encoder.encode(plain, kLevel, scratch));
   format::WalHeader header{static_cast<std::uint8_t>(encoded.codec), static_cast<std::uint32_t>(plain.size()),
                            wal_id(impl, plain), ctx.clock->wall_ns(), facts};
@@ -64,7 +65,7 @@ Result<Bytes> seal_wal_object(const Context& ctx, const Repository::Impl& impl, 
   head.u64(payload.size() + body_bytes);
   // Built in its final place: a segment is too large to be copied from wrapper to wrapper.
   Bytes object;
-  object.reserve(head.size() + payload.size() + body_bytes + 32);
+  base::reserve_large(object, head.size() + payload.size() + body_bytes + 32);
   append(object, head.view());
   append(object, payload.view());
   const std::size_t body_at = object.size();

@@ -16,6 +16,20 @@ pg_program() {
   run_as "$pg_owner" env ${lib:+"LD_LIBRARY_PATH=$lib"} "$(cat "$dir/bin")/$program" "$@"
 }
 
+# pg_reachable HOME DIR: the folder with the programs, where the account that runs the server can reach them: a cache below
+# /root is copied.
+pg_reachable() {
+  local home=$1 dir=$2
+  if [ "$(id -u)" = 0 ] && ! run_as "$pg_owner" test -x "$home/bin/postgres"; then
+    mkdir -p "$dir"
+    chmod 711 "$dir"
+    cp -a "$home" "$dir/native"
+    chmod -R a+rX "$dir/native"
+    home=$dir/native
+  fi
+  echo "$home"
+}
+
 # pg_create DIR BIN LIB [SETTING=VALUE...]: initdb with page checksums and settings that suit short-lived tests.
 pg_create() {
   local dir=$1 bin=$2 lib=$3

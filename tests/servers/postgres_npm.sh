@@ -45,19 +45,6 @@ fetch() {
   echo "$home/native"
 }
 
-# The account that runs the server must reach the programs: a cache below /root is copied to where it can.
-reachable() {
-  local native=$1 dir=$2
-  if [ "$(id -u)" = 0 ] && ! run_as "$pg_owner" test -x "$native/bin/postgres"; then
-    mkdir -p "$dir"
-    chmod 711 "$dir"
-    cp -a "$native" "$dir/native"
-    chmod -R a+rX "$dir/native"
-    native=$dir/native
-  fi
-  echo "$native"
-}
-
 command=${1:?fetch, start or stop}
 shift
 case $command in
@@ -65,7 +52,7 @@ case $command in
   start)
     major=${1:?major version} dir=${2:?folder}
     shift 2
-    native=$(reachable "$(fetch "$major")" "$dir")
+    native=$(pg_reachable "$(fetch "$major")" "$dir")
     pg_create "$dir" "$native/bin" "$native/lib" "$@"
     pg_start "$dir"
     ;;

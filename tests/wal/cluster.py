@@ -12,6 +12,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 SERVERS = HERE.parent / "servers"
 MAJOR = int(os.environ.get("DRKIT_WAL_MAJOR", "15"))
+PACKAGE = os.environ.get("DRKIT_WAL_SERVER", "postgres_npm.sh")  # what has the other versions
 CLIENTS = pathlib.Path("/usr/lib/postgresql/15/bin")  # they speak to every later server
 ACCOUNT = "postgres"
 
@@ -42,7 +43,7 @@ class Cluster:
 
     @classmethod
     def make(cls, folder, *settings):
-        script = ["postgres.sh", "start"] if MAJOR == 15 else ["postgres_npm.sh", "start", str(MAJOR)]
+        script = ["postgres.sh", "start"] if MAJOR == 15 else [PACKAGE, "start", str(MAJOR)]
         subprocess.run([SERVERS / script[0], *script[1:], folder, *settings], check=True)
         return cls(folder)
 
@@ -78,7 +79,7 @@ class Cluster:
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def stop(self, mode="fast"):
-        script = SERVERS / ("postgres.sh" if MAJOR == 15 else "postgres_npm.sh")
+        script = SERVERS / ("postgres.sh" if MAJOR == 15 else PACKAGE)
         subprocess.run([script, "stop", self.folder, mode], check=False)
 
 

@@ -51,8 +51,7 @@ class Killing(Life):
         """Nothing: commits do not wait."""
 
     def lose_everything(self):
-        self.primary.kill()
-        lost_at = time.time()
+        lost_at = self.primary.kill()
         self.stop_receiver()
         writers = self.end_writers()
         self.rescue_spool()
@@ -120,8 +119,7 @@ class Asynchronous(Killing):
         order = self.chance.choice(("primary", "primary, receiver", "receiver, primary"))
         if order.startswith("receiver"):
             self.stop_receiver()
-        self.primary.kill()
-        lost_at = time.time()
+        lost_at = self.primary.kill()
         if order.endswith("receiver"):
             self.stop_receiver()
         self.measure(lost_at)
@@ -188,7 +186,8 @@ def run_kills(kind, options):
     if kind is Asynchronous:
         seconds = [each for result in results for each in result["lost_seconds"]]
         total["disturbed"] = sum(result["disturbed"] for result in results)
-        total["lost_seconds"] = {"measured": len(seconds), "most": max(seconds), "median": statistics.median(seconds)}
+        total["lost_seconds"] = {"measured": len(seconds), "most": max(seconds), "median": statistics.median(seconds),
+                                 "most_of_95_percent": sorted(seconds)[len(seconds) * 95 // 100]}
         total["passed"] = max(seconds) <= 1.0
     else:
         total["passed"] = total["lost"] == 0

@@ -72,16 +72,19 @@ class Primary:
         self.cluster = cluster
 
     def kill(self):
+        """When nobody could commit any more; the dead are cleared away afterwards."""
         postmaster = int((self.cluster.folder / "data" / "postmaster.pid").read_text().split()[0])
         # A postmaster that stands still starts nobody whom the list would miss.
         send(postmaster, signal.SIGSTOP)
         family = [postmaster, *children_of(postmaster)]
         for pid in family:
             send(pid, signal.SIGKILL)
+        ended = time.time()
         wait_for("the server's end", lambda: not any(lives(pid) for pid in family), READY_SECONDS)
         # Where nobody reaps, the dead one's id would still look alive to the next start.
         for lock in (self.cluster.folder / "data" / "postmaster.pid", *self.cluster.folder.glob(".s.PGSQL.*.lock")):
             lock.unlink()
+        return ended
 
     def start(self):
         # Another test of the machine may have taken the port meanwhile; then this fails loudly.

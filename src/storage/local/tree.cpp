@@ -1,6 +1,9 @@
 #include "storage/local/tree.hpp"
 
+#include <dirent.h>
+
 #include <cerrno>
+#include <memory>
 
 namespace drkit::storage::local {
 namespace {
@@ -25,6 +28,20 @@ Result<base::UniqueFd> duplicate(int fd, const std::string& path) {
   const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) return base::errno_error(errno, "cannot open", path);
   return base::UniqueFd(copy);
+}
+
+// Unknown counts as empty.
+bool is_empty(int fd) {
+  auto listed = base::open_at(fd, ".", O_RDONLY | O_DIRECTORY);
+  if (!listed) return true;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(listed->get()), ::closedir);
+  if (!directory) return true;
+  listed->release();
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") return false;
+  }
+  return true;
 }
 
 // Opens the directory of a key, each part by `open_part(parent, part, path so far)`.
@@ -62,14 +79,19 @@ Result<Place> Tree::make(std::string_view key) {
   });
 }
 
-Result<base::UniqueFd> Tree::make_child(const std::string& name) { return step(root_.get(), name, name); }
+Result<base::UniqueFd> Tree::make_child(const std::string& name) const {
+  auto made = base::make_directory_at(root_.get(), name);
+  if (!made && made.error().code() != ErrorCode::already_exists) return std::move(made).error();
+  return open_directory(root_.get(), name);
+}
 
 Result<base::UniqueFd> Tree::step(int parent, const std::string& name, const std::string& full) {
   auto made = base::make_directory_at(parent, name);
   if (!made && made.error().code() != ErrorCode::already_exists) return std::move(made).error();
   DRKIT_ASSIGN(base::UniqueFd directory, open_directory(parent, name));
-  // Another process may have made the directory a moment ago and not synced it yet, so that "exists" is no promise.
-  if (made.ok() || !is_durable(full)) {
+  // Another process may have made the directory a moment ago and not synced it yet, so that "exists" is no promise. But
+  // nobody puts anything into one whose own name is not durable.
+  if (made.ok() || (!is_durable(full) && is_empty(directory.get()))) {
     DRKIT_TRY(base::fsync_file(parent, path_ + "/" + full));
     const std::lock_guard lock(mutex_);
     durable_.insert(full);

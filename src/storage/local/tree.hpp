@@ -28,8 +28,8 @@ class Tree {
   Result<Place> find(std::string_view key) const;
   /// The directory of a key, made durably where missing. Errors: precondition_failed when a part is an object.
   Result<Place> make(std::string_view key);
-  /// A directory directly below the root, made durably where missing.
-  Result<base::UniqueFd> make_child(const std::string& name);
+  /// A directory directly below the root, made where missing; for what need not outlive a crash.
+  Result<base::UniqueFd> make_child(const std::string& name) const;
 
  private:
   Result<base::UniqueFd> step(int parent, const std::string& name, const std::string& full);

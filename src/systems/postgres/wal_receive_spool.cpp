@@ -57,7 +57,7 @@ Result<void> store_file(const Context& ctx, const WalArchive& archive, const Wal
                         bool last) {
   DRKIT_ASSIGN(StableFile file, read_stable(path, kMostBytes));
   DRKIT_ASSIGN(const std::size_t size, trusted_bytes(file.bytes, segment, last));
-  file.bytes.resize(size);
+  file.bytes = file.bytes.first(size);
   if (size == segment.end - segment.start) {
     DRKIT_ASSIGN(const WalFacts facts, facts_of_segment(file.bytes));
     DRKIT_TRY(archive.put(ctx, segment, file.bytes, facts));

@@ -71,7 +71,9 @@ Result<void> mark_pushed(const WalSpool& spool, const std::string& repository_id
                          const std::string& fingerprint) {
   const std::string folder = spool_folder(spool);
   DRKIT_TRY(base::make_directories(folder));
-  return base::replace_text_file(folder + "/" + file_name + std::string(kPushed), mark_of(repository_id, fingerprint));
+  // A mark that a crash takes or spoils costs another look at the repository.
+  return base::replace_text_file(folder + "/" + file_name + std::string(kPushed), mark_of(repository_id, fingerprint),
+                                 base::Synced::no);
 }
 
 void drop_pushed_before(const WalSpool& spool, const std::string& file_name) {
@@ -154,7 +156,7 @@ Result<StableFile> read_stable(const std::string& path, std::uint64_t limit) {
     return Error(ErrorCode::invalid_argument, "a file of the log may have 64 MiB at most").with("path", path);
   }
   StableFile stable;
-  stable.bytes.resize(static_cast<std::size_t>(before.st_size));
+  stable.bytes = stable.buffer.room(static_cast<std::size_t>(before.st_size));
   DRKIT_ASSIGN(const std::size_t got, base::read_full(file.get(), stable.bytes, path));
   if (::fstat(file.get(), &after) != 0) return base::errno_error(errno, "stat", path);
   stable.fingerprint = fingerprint_of(before);

@@ -8,6 +8,8 @@
 
 #include <drkit/wal_files.hpp>
 
+#include "base/large_bytes.hpp"
+
 namespace drkit::systems::postgres {
 
 /// The spool's folder for this repository. Marks of pushed files and fetched segments lie in it.
@@ -36,8 +38,9 @@ Result<void> deliver(const std::string& destination, ByteView bytes);
 /// The bytes of a file that does not change while it is read, with its state. Errors: not_found, io,
 /// precondition_failed when it changed, invalid_argument when it is larger than `limit`.
 struct StableFile {
-  Bytes bytes;
+  std::span<std::byte> bytes;  ///< of the buffer
   std::string fingerprint;
+  base::LargeBuffer buffer;
 };
 Result<StableFile> read_stable(const std::string& path, std::uint64_t limit);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/large_bytes.hpp"
 #include "systems/postgres/wal_segment.hpp"
 
 namespace drkit::systems::postgres {
@@ -25,9 +26,10 @@ WalUploader::WalUploader(const Context& ctx, const WalArchive& archive, UploadSt
       archive_(archive),
       start_(std::move(start)),
       synchronous_(options.synchronous),
-      in_pieces_(options.synchronous || (options.store_bytes != 0 && options.store_bytes < start_.segment_bytes)),
+      in_pieces_(options.synchronous || (options.durable == WalDurable::storage && options.store_bytes != 0 &&
+                                         options.store_bytes < start_.segment_bytes)),
       store_every_(options.store_every),
-      store_bytes_(options.store_bytes != 0 ? options.store_bytes : start_.segment_bytes),
+      store_bytes_(in_pieces_ && options.store_bytes != 0 ? options.store_bytes : start_.segment_bytes),
       wake_fd_(wake_fd),
       received_(start_.start),
       durable_(start_.start) {
@@ -55,6 +57,7 @@ WalUploader::SegmentPtr WalUploader::make_segment(Lsn start) const {
   auto segment = std::make_shared<Segment>();
   segment->start = start;
   segment->piece_end = start;
+  base::reserve_large(segment->bytes, static_cast<std::size_t>(start_.segment_bytes));
   segment->bytes.resize(static_cast<std::size_t>(start_.segment_bytes));
   return segment;
 }

@@ -179,3 +179,40 @@ TEST_CASE("memory of an encoder is bounded") {
   CHECK(memory_at(3) < 6U << 20);
   CHECK(memory_at(19) < 32U << 20);
 }
+
+TEST_CASE("large inputs are verified part by part, and any damage is found") {
+  const Bytes plain = make_text((std::size_t{9} << 20) + 5, 12);
+  base::LargeBuffer out;
+  Encoder encoder;
+  const auto encoded = encoder.encode(plain, 1, out);
+  REQUIRE(encoded);
+  CHECK(encoded->codec == CodecId::zstd);
+  Bytes back(plain.size());
+  REQUIRE(decode(encoded->codec, encoded->bytes, back).ok());
+  CHECK(back == plain);
+  // One byte at the end, in the middle, and a frame that is cut.
+  for (const std::size_t part : {1UL, 2UL, 3UL}) {
+    CAPTURE(part);
+    Encoder damaging([&](std::span<std::byte> bytes) { bytes[(bytes.size() - 1) / part] ^= std::byte{0x10}; });
+    const auto refused = damaging.encode(plain, 1, out);
+    REQUIRE(!refused.ok());
+    CHECK(refused.error().code() == ErrorCode::internal);
+  }
+  // A good frame of the same size of other contents.
+  Bytes other = plain;
+  other[plain.size() - 3] ^= std::byte{1};
+  base::LargeBuffer again;
+  const auto frame = encoder.encode(other, 1, again);
+  REQUIRE(frame);
+  Encoder swapping([&](std::span<std::byte> bytes) {
+    if (bytes.size() == frame->bytes.size()) std::memcpy(bytes.data(), frame->bytes.data(), bytes.size());
+  });
+  if (frame->bytes.size() == encoded->bytes.size()) CHECK(!swapping.encode(plain, 1, out).ok());
+
+  Bytes noise(std::size_t{5} << 20);
+  SeededRandom(4).fill(noise);
+  const auto stored = encoder.encode(noise, 1, out);
+  REQUIRE(stored);
+  CHECK(stored->codec == CodecId::stored);
+  CHECK(stored->bytes.data() == noise.data());
+}
