@@ -113,7 +113,7 @@ typedef struct drk_wal_receive_options {
   uint32_t struct_size;
   uint32_t synchronous;        /**< non-zero: store as soon as anything arrives: for synchronous_standby_names */
   const char* slot;            /**< replication slot that keeps the log until it was received; NULL: none */
-  uint32_t no_create_slot;     /**< non-zero: a slot that is absent is an error */
+  uint32_t no_create_slot;     /**< non-zero: a slot that is absent or was invalidated is an error */
   int32_t durable;             /**< drk_wal_durable */
   const char* spool_directory; /**< of DRK_WAL_DURABLE_SPOOL */
   int64_t store_every_ns; /**< received log is on its way at the latest after this time and that of the put before */

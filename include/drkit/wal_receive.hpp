@@ -18,7 +18,7 @@ enum class WalDurable : std::uint8_t {
 
 struct WalReceiveOptions {
   std::string slot;          ///< replication slot that keeps the log until it was received; "": none
-  bool create_slot = true;   ///< when it is absent
+  bool create_slot = true;   ///< when it is absent or was invalidated; else that is an error
   bool synchronous = false;  ///< store as soon as anything arrives: for synchronous_standby_names
   WalDurable durable = WalDurable::storage;
   std::string spool_directory;  ///< of WalDurable::spool

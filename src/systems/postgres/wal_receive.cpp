@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "base/posix_file.hpp"
@@ -56,6 +55,7 @@ class Session {
   Result<Lsn> oldest_available();
   Result<bool> stream();
   Result<bool> stream_timeline();
+  Result<StreamEvent> next_event(const WalUploader& uploader);
   void count_unstored(const WalUploader& uploader);
   Result<void> take(const StreamEvent& event, WalUploader& uploader);
   Result<void> report(const WalUploader& uploader, bool now);
@@ -214,6 +214,15 @@ void Session::count_unstored(const WalUploader& uploader) {
   received_.unstored_bytes = came_ > safe ? came_ - safe : 0;
 }
 
+// A full uploader takes nothing in, but the server must hear that this side lives.
+Result<StreamEvent> Session::next_event(const WalUploader& uploader) {
+  if (uploader.is_full()) {
+    DRKIT_TRY(ctx_.clock->sleep_for(milliseconds(2), ctx_.cancel));
+    return StreamEvent{};
+  }
+  return stream_->next(ctx_, wake_fd_, spool_ && !spool_->is_synced() ? milliseconds(0) : kWait);
+}
+
 // One timeline; true when until_lsn was reached, false when the timeline ended.
 Result<bool> Session::stream_timeline() {
   DRKIT_ASSIGN(const bool streaming, start_streaming());
@@ -227,10 +236,7 @@ Result<bool> Session::stream_timeline() {
   reported_ = 0;
   Result<bool> done = false;
   while (streaming) {
-    // A full uploader takes nothing in, but the server must hear that this side lives.
-    const milliseconds wait = spool_ && !spool_->is_synced() ? milliseconds(0) : kWait;
-    auto event = uploader.is_full() ? Result<StreamEvent>(StreamEvent{}) : stream_->next(ctx_, wake_fd_, wait);
-    if (event && uploader.is_full()) std::ignore = ctx_.clock->sleep_for(milliseconds(2), ctx_.cancel);
+    auto event = next_event(uploader);
     drain_wake();
     Result<void> taken = event ? take(*event, uploader) : event.error();
     if (taken) taken = uploader.state();
