@@ -133,6 +133,13 @@ class Archive(Case):
         self.run_drkit("wal", "get", self.dir / "nowhere", name, there, *system, code=126)
         self.run_drkit("wal", "get", self.repo, code=126)
 
+        # The server reaches the storage as the command did.
+        place = self.home / "settings"
+        self.run_drkit("pitr", self.repo, place, "--immediate", "--storage-user", "me", "--ca-file", "authorities.pem")
+        settings = (place / "postgresql.auto.conf").read_text()
+        self.assertIn(" --storage-user ''me'' ", settings)
+        self.assertIn(f" --ca-file ''{pathlib.Path('authorities.pem').absolute()}'' ", settings)
+
         # Only the repository may say that the log ends; a destination that fails does not.
         self.run_drkit("wal", "get", self.repo, name, self.home / "absent" / "there", *system, code=126)
         with open("/dev/full", "w", encoding="ascii") as full:
