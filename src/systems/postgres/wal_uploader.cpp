@@ -274,12 +274,19 @@ Result<void> WalUploader::store_segment(Segment& segment) {
   DRKIT_TRY(compare_known(segment, segment.filled));
   DRKIT_TRY(archive_.put(ctx_, name, segment.bytes, facts));
   ++segments_;
-  return drop(segment.pieces);
+  return {};
 }
 
 // The oldest segment is full and no piece of it is to come before. REQUIRES: the lock.
 bool WalUploader::wants_segment() const {
   return open_.size() > 1 && !open_.front()->in_work && !wants_piece(*open_.front());
+}
+
+// Taking its pieces away may last; nobody waits for that.
+void WalUploader::report_whole(Segment& segment) {
+  const std::lock_guard lock(mutex_);
+  segment.stored = true;
+  finish_work(segment, {});
 }
 
 void WalUploader::run_segments() {
@@ -296,10 +303,13 @@ void WalUploader::run_segments() {
     }
     if (whole) segment->in_work = true;
     lock.unlock();
-    const Result<void> stored = whole ? store_segment(*segment) : merge(*segment, pieces);
+    Result<void> done = whole ? store_segment(*segment) : merge(*segment, pieces);
+    if (whole && done) {
+      report_whole(*segment);
+      done = drop(segment->pieces);
+    }
     lock.lock();
-    if (whole && stored) segment->stored = true;
-    if (whole || !stored) finish_work(*segment, stored);
+    if (!done) finish_work(*segment, done);
   }
 }
 

@@ -81,6 +81,7 @@ class WalUploader {
   Result<void> merge(Segment& segment, const std::vector<Piece>& pieces);
   void remember(Segment& segment, const WalName& name);
   ByteView bytes_of(const Segment& segment, Lsn from, Lsn to) const;
+  void report_whole(Segment& segment);
   void finish_work(Segment& segment, const Result<void>& done);
   Result<void> compare_known(Segment& segment, std::size_t filled);
   Result<void> store_segment(Segment& segment);

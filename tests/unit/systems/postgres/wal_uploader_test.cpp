@@ -37,20 +37,22 @@ class SlowStorage final : public Storage {
     return inner_->get(ctx, key, range);
   }
   Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
-    if (bytes.size() > hold_above_) {
-      std::unique_lock lock(mutex_);
-      held_ = true;
-      changed_.notify_all();
-      while (!changed_.wait_for(lock, 10ms, [this] { return open_; })) DRKIT_TRY(ctx.check_cancelled());
-    }
+    DRKIT_TRY(wait_while(ctx, bytes.size() > hold_above_));
     return inner_->put(ctx, key, bytes, options);
   }
-  Result<void> remove(const Context& ctx, std::string_view key) override { return inner_->remove(ctx, key); }
+  Result<void> remove(const Context& ctx, std::string_view key) override {
+    DRKIT_TRY(wait_while(ctx, hold_removes_));
+    return inner_->remove(ctx, key);
+  }
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
     return inner_->list(ctx, prefix, visit);
   }
 
   void hold_above(std::size_t bytes) { hold_above_ = bytes; }
+  void hold_removes() {
+    hold_above_ = ~std::size_t{0};
+    hold_removes_ = true;
+  }
   void wait_until_held() {
     std::unique_lock lock(mutex_);
     REQUIRE(changed_.wait_for(lock, 20s, [this] { return held_; }));
@@ -62,11 +64,22 @@ class SlowStorage final : public Storage {
   }
 
  private:
+  /// A cancel ends the waiting.
+  Result<void> wait_while(const Context& ctx, bool holding) {
+    if (!holding) return {};
+    std::unique_lock lock(mutex_);
+    held_ = true;
+    changed_.notify_all();
+    while (!changed_.wait_for(lock, 10ms, [this] { return open_; })) DRKIT_TRY(ctx.check_cancelled());
+    return {};
+  }
+
   StoragePtr inner_ = make_memory_storage();
   std::mutex mutex_;
   std::condition_variable changed_;
   bool held_ = false, open_ = false;
   std::size_t hold_above_ = kSegment / 2;
+  bool hold_removes_ = false;
 };
 
 Repository make(const StoragePtr& storage) {
@@ -277,4 +290,25 @@ TEST_CASE_FIXTURE(Fixture, "a cancel is heard also while two full segments wait"
   const auto upload = uploader(options);
   ctx.cancel.cancel();
   CHECK(upload->append(kStart, log_of(4 * kSegment)).error().code() == ErrorCode::cancelled);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a segment is durable before the pieces that it replaces are taken away") {
+  storage->hold_removes();
+  WalReceiveOptions options;
+  options.store_every = 1h;
+  options.store_bytes = 100'000;
+  const auto upload = uploader(options);
+  const Bytes log = log_of(kSegment);
+  REQUIRE(upload->append(kStart, ByteView(log).first(100'000)).ok());
+  CHECK(reaches(*upload, kStart + 100'000));
+  REQUIRE(upload->append(kStart + 100'000, ByteView(log).subspan(100'000)).ok());
+  CHECK(reaches(*upload, kStart + kSegment));
+  storage->wait_until_held();
+  storage->open();
+  REQUIRE(upload->finish().ok());
+  const auto names = stored();
+  CHECK(std::count_if(names.begin(), names.end(), [](const WalName& name) { return name.kind == WalKind::segment; }) ==
+        1);
+  CHECK(std::none_of(names.begin(), names.end(),
+                     [](const WalName& name) { return name.kind == WalKind::piece && name.start == kStart; }));
 }
