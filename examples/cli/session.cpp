@@ -134,7 +134,7 @@ int Session::finish(int code) {
   const bool lost = std::ferror(stdout) != 0;
   if (std::fclose(stdout) == 0 && !lost) return code;
   screen_.line(std::string("drkit: io: cannot write standard output: ") + std::strerror(errno));
-  return code == kComplete ? kFailed : code;
+  return code == kComplete ? lost_output_code_ : code;
 }
 
 Result<drkit::StorageOptions> Session::with_access(const drkit::StorageOptions& options) {

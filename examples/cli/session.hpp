@@ -61,6 +61,8 @@ class Session {
   /// Runs the chosen verb, shows its error, and makes sure that the output reached its end.
   int run();
   int fail(const drkit::Error& error);
+  /// What the program answers when all went well but its output was lost (default: kFailed).
+  void on_lost_output(int code) { lost_output_code_ = code; }
 
   drkit::Context& context() { return context_; }
   Screen& screen() { return screen_; }
@@ -96,6 +98,7 @@ class Session {
   CommonOptions options_;
   Action action_;
   bool document_printed_ = false;
+  int lost_output_code_ = kFailed;
 };
 
 /// A list of JSON values written one by one, for lists that are too long for memory: the status comes last, also when

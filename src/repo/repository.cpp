@@ -1,6 +1,7 @@
 // Creating, opening and listing repositories.
 #include <drkit/repository.hpp>
 #include <drkit/storage.hpp>
+#include <drkit/wal_files.hpp>
 
 #include <algorithm>
 
@@ -159,6 +160,11 @@ Result<Repository> Repository::open(const Context& ctx, StoragePtr storage, Open
   impl->keys = std::move(slot.keys);
   impl->slot_id = std::move(slot.id);
   return make_handle(std::move(impl), config, options.cache_directory, false);
+}
+
+Result<std::string> read_repository_id(const Context& ctx, Storage& storage) {
+  DRKIT_ASSIGN(const format::Config config, load_config(ctx, storage));
+  return base::to_hex(config.repository);
 }
 
 std::string Repository::id() const { return base::to_hex(impl_->id); }
