@@ -46,6 +46,8 @@ class FilesystemTarget final : public RestoreTarget {
   Result<void> open_existing(const Context& ctx, const std::string& name, const Entry& entry, OpenedFile& file);
   Result<void> finish_directory(const Context& ctx, const Entry& entry);
   Result<void> finish_link(const Context& ctx, const Entry& entry);
+  Result<void> finish_root(const Context& ctx);
+  Result<void> remove_marker();
 
   std::string root_;
   FilesystemTargetOptions options_;
