@@ -57,6 +57,7 @@ Result<void> FilesystemTarget::begin(const Context& ctx, const RestoreSettings& 
   if (::fstat(root_fd_->get(), &status) != 0) return errno_error(errno, "look at the target", root_);
   root_device_ = status.st_dev;
   delta_ = settings.delta;
+  remove_unknown_ = settings.delta && settings.remove_unknown;
   if (!delta_) DRKIT_TRY(check_empty());
   DRKIT_TRY(make_marker());
   const bool root_user = ::geteuid() == 0;
@@ -255,8 +256,13 @@ Result<void> FilesystemTarget::open_existing(const Context& ctx, const std::stri
   return remove_tree(ctx, directory, name, entry.path);
 }
 
+Result<void> FilesystemTarget::keep(const Context&, const Entry& entry) {
+  if (remove_unknown_) kept_.insert(entry.path);
+  return {};
+}
+
 Result<void> FilesystemTarget::finish(const Context& ctx) {
-  if (delta_) DRKIT_TRY(remove_unknown(ctx, root_fd_->get(), seen_));
+  if (remove_unknown_) DRKIT_TRY(remove_unknown(ctx, root_fd_->get(), seen_, kept_));
   while (!journal_.empty()) {
     DRKIT_TRY(ctx.check_cancelled());
     DRKIT_ASSIGN(const Entry entry, journal_.pop());
