@@ -234,7 +234,9 @@ class Repository:
     ) -> _core.RestoreResult:
         """Writes a snapshot to a directory, `exec:COMMAND`, or `-` (standard output).
 
-        delta: over an existing tree, writing only what differs; owners: set them when the process may.
+        delta: over an existing tree, writing only what differs. Files that are not in the snapshot are removed, but for
+        what lies where the backup could not read, and not at all with include or exclude.
+        owners: set them when the process may.
         tablespaces: old location or OID to new directory; tablespaces_under: a directory for the others.
         A partial result is returned with status "partial", and PartialWarning is given.
         Errors: PreconditionFailedError (place not empty, server running), CorruptError, NoSpaceError.
