@@ -16,4 +16,8 @@ DRKIT_API std::shared_ptr<MirrorControl> mirror_control(const StoragePtr& storag
 /// gap with an empty key. Errors: cancelled.
 DRKIT_API Result<std::vector<MirrorGap>> settle_mirror(const Context& ctx, const StoragePtr& storage);
 
+/// The places below a mirror, a cache, or one over the other: where the objects really are, for whoever must look at
+/// every copy. Empty for every other storage, also for one that wraps a mirror or a cache itself.
+DRKIT_API std::vector<StoragePtr> storage_copies(const Storage& storage);
+
 }  // namespace drkit

@@ -95,11 +95,11 @@ DRKIT_API StoragePtr with_throttle(StoragePtr inner, ThrottleOptions options);
 /// Lets at most `calls` calls be under way at once; the others wait, and their cancelled contexts end the wait.
 DRKIT_API StoragePtr with_concurrency(StoragePtr inner, unsigned calls);
 
-/// Keeps what get answered in a local directory, and answers the same get from there. For objects that never change:
-/// an object that another process replaced or removed may still be answered as it was. What is kept is checksummed,
-/// and bytes that do not match, or that do not have the SHA-256 that a key of 64 hexadecimal digits promises, are
-/// fetched again. Only a cache: it may be deleted at any time, several processes may share it, and when it cannot be
-/// written the storage works without. The least recently used goes first when it grows past `max_bytes`.
+/// Keeps whole objects whose key ends in their SHA-256 (64 hexadecimal digits: a repository's packs and index objects)
+/// in a local directory, and answers a get of the whole object from there. Everything else is passed on: nothing could
+/// prove it. Bytes that do not have the promised digest are neither kept nor believed; an object that another process
+/// removed may still be answered. Only a cache: it may be deleted at any time, several processes may share it, and when
+/// it cannot be written the storage works without. The least recently used goes first when it grows past `max_bytes`.
 /// Errors: as for making the directory (mode 0700).
 DRKIT_API Result<StoragePtr> with_cache(StoragePtr inner, const std::string& directory, std::uint64_t max_bytes);
 
@@ -128,9 +128,9 @@ class DRKIT_API MirrorControl {
   /// What is known to be missing since the mirror was made: an operation over the mirror is whole on every copy only
   /// when this is empty after it. Callers report it; the log has a warning for each.
   virtual std::vector<MirrorGap> pending() const = 0;
-  /// Copies what is pending to where it is missing.
+  /// Copies what is missing; overwrites only what is not provably good with what is. Else both stay, and stay pending.
   virtual Result<MirrorHealed> heal(const Context& ctx) = 0;
-  /// Lists every copy and notes what is missing or has another size as pending. Errors: when a copy cannot be listed.
+  /// Lists every copy and notes what is missing, or differs in size, as pending. Errors: when a copy cannot be listed.
   virtual Result<void> compare(const Context& ctx) = 0;
 };
 
@@ -142,10 +142,10 @@ struct Mirror {
 /// One storage over several copies. put goes to all at once and succeeds when `quorum` of them took it; where fewer
 /// did, it fails and takes back what it had created. Reads ask one copy after the other and answer not_found only when
 /// so many copies say so that the object cannot have been put; list is the union and fails when so many copies fail
-/// that it could miss an object. A whole object whose key is its SHA-256 is compared with it, and the next copy asked
-/// when it is another. remove succeeds only when every copy did it. if_absent is decided by the first copy that
-/// answers, and is atomic when the quorum is more than half of the copies. Errors: invalid_argument (no storage, a null
-/// one, a quorum above their number).
+/// that it could miss an object. A whole object is answered from the first copy that is proven, by the SHA-256 in the
+/// key or in the repository's envelope; parts cannot be proven. remove succeeds only when every copy did it. if_absent
+/// is decided by the first copy that answers, and is atomic when the quorum is more than half of the copies. Errors:
+/// invalid_argument (no storage, a null one, a quorum above their number).
 DRKIT_API Result<Mirror> mirror(std::vector<StoragePtr> copies, MirrorOptions options = {});
 
 /// Refuses put and remove with permission_denied, whatever the storage below would allow.

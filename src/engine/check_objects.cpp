@@ -143,7 +143,7 @@ Result<Report> check_objects(const Context& ctx, Storage& storage, unsigned samp
   DRKIT_TRY(config);
   DRKIT_TRY(engine::require_checkable(ctx, storage));
   engine::FindingList findings(report);
-  DRKIT_ASSIGN(CheckRun run, engine::run_object_check(ctx, storage, "", sample_percent, 2, findings));
+  DRKIT_ASSIGN(CheckRun run, engine::run_copies_check(ctx, storage, "", sample_percent, 2, findings));
   report.runs.push_back(std::move(run));
   report.duration_ns = (ctx.clock->steady() - began).count();
   return report;

@@ -15,9 +15,15 @@ namespace drkit::storage::mirror {
 class Gaps {
  public:
   void note(const Context& ctx, MirrorGap gap) {
-    ctx.write_log(LogLevel::warning, "copy " + std::to_string(gap.copy) + " lacks " + gap.key + ": " + gap.reason);
+    const char* const what = gap.damaged ? " has a doubtful " : " lacks ";
+    ctx.write_log(LogLevel::warning, "copy " + std::to_string(gap.copy) + what + gap.key + ": " + gap.reason);
     const std::lock_guard lock(mutex_);
     gaps_.insert_or_assign({gap.key, gap.copy}, std::move(gap));
+  }
+  /// A reason that is known better now.
+  void explain(const MirrorGap& gap) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = gaps_.find({gap.key, gap.copy}); found != gaps_.end()) found->second.reason = gap.reason;
   }
   void closed(const std::string& key, std::size_t copy) {
     const std::lock_guard lock(mutex_);

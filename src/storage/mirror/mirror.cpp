@@ -3,24 +3,24 @@
 #include <set>
 #include <thread>
 
-#include "base/hex.hpp"
-#include "crypto/sha256.hpp"
-#include "storage/digest_key.hpp"
 #include "storage/key.hpp"
+#include "storage/layered.hpp"
 #include "storage/mirror/gaps.hpp"
+#include "storage/mirror/heal.hpp"
+#include "storage/mirror/proof.hpp"
 
 namespace drkit {
 namespace {
 
 using storage::begin_call;
 using storage::key_error;
+using storage::mirror::Proof;
+using storage::mirror::proof_of;
 using Copies = std::vector<StoragePtr>;
 using Answers = std::vector<Result<void>>;
 
-bool has_promised_digest(std::string_view key, ByteView bytes) {
-  const std::string_view promised = storage::digest_in(key);
-  return promised.empty() || base::to_hex(crypto::sha256(bytes)) == promised;
-}
+// Everything was asked for, or more than there is.
+bool is_whole(ByteRange range, ByteView bytes) { return range.offset == 0 && bytes.size() < range.length; }
 
 // The caller's own faults and wishes: no other copy would answer differently.
 bool final_answer(const Error& error) {
@@ -39,7 +39,7 @@ Answers on_all(const Copies& copies, std::size_t first, const std::function<Resu
   return answers;
 }
 
-class MirrorStorage final : public Storage, public MirrorControl {
+class MirrorStorage final : public Storage, public MirrorControl, public storage::Layered {
  public:
   MirrorStorage(Copies copies, std::size_t quorum) : copies_(std::move(copies)), quorum_(quorum) {}
 
@@ -67,18 +67,16 @@ class MirrorStorage final : public Storage, public MirrorControl {
 
   Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
     DRKIT_TRY(begin_call(ctx, key));
-    const bool whole = range.offset == 0 && range.length == ByteRange{}.length;
-    std::optional<Bytes> doubtful;
-    auto got = first_of<Bytes>(ctx, key, [&](Storage& copy) -> Result<Bytes> {
+    bool doubtful = false;
+    auto proven = first_of<Bytes>(ctx, key, [&](Storage& copy) -> Result<Bytes> {
       auto bytes = copy.get(ctx, key, range);
-      if (!bytes || !whole || has_promised_digest(key, *bytes)) return bytes;
-      // Two copies agree: the key is no promise of these bytes.
-      if (doubtful && *doubtful == *bytes) return bytes;
-      doubtful = std::move(*bytes);
-      return key_error(ErrorCode::corrupt, "the object's bytes are not those that its key names", key);
+      if (!bytes || !is_whole(range, *bytes) || proof_of(key, *bytes) == Proof::good) return bytes;
+      doubtful = true;
+      return key_error(ErrorCode::corrupt, "nothing proves that the object's bytes are those that were stored", key);
     });
-    if (!got && doubtful && got.error().code() == ErrorCode::corrupt) return std::move(*doubtful);
-    return got;
+    if (proven || !doubtful || final_answer(proven.error())) return proven;
+    // None can be proven: whoever asks has to judge.
+    return first_of<Bytes>(ctx, key, [&](Storage& copy) { return copy.get(ctx, key, range); });
   }
 
   Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
@@ -131,15 +129,16 @@ class MirrorStorage final : public Storage, public MirrorControl {
     MirrorHealed healed;
     for (MirrorGap& gap : gaps_.all()) {
       DRKIT_TRY(ctx.check_cancelled());
-      auto copied = heal_one(ctx, gap);
+      const auto copied = storage::mirror::heal_gap(ctx, copies_, gap);
       if (copied) {
-        ++healed.objects_copied;
-        healed.bytes_copied += *copied;
+        healed.objects_copied += *copied ? 1 : 0;
+        healed.bytes_copied += copied->value_or(0);
         gaps_.closed(gap.key, gap.copy);
       } else if (copied.error().code() == ErrorCode::cancelled) {
-        return std::move(copied).error();
+        return copied.error();
       } else {
         gap.reason = copied.error().to_string();
+        gaps_.explain(gap);
         healed.left.push_back(std::move(gap));
       }
     }
@@ -157,14 +156,20 @@ class MirrorStorage final : public Storage, public MirrorControl {
       }));
     }
     for (const auto& [key, row] : sizes) {
-      const std::uint64_t most = *std::max_element(row.begin(), row.end());
+      const auto other_size = [most = *std::max_element(row.begin(), row.end())](std::uint64_t one) {
+        return one != 0 && one != most;
+      };
+      // Which size is right shows when it is healed.
+      const bool differ = std::any_of(row.begin(), row.end(), other_size);
       for (std::size_t i = 0; i < row.size(); ++i) {
         if (row[i] == 0) gaps_.note(ctx, {key, i, "it is not there", false});
-        if (row[i] != 0 && row[i] != most) gaps_.note(ctx, {key, i, "it is shorter than elsewhere", true});
+        if (row[i] != 0 && differ) gaps_.note(ctx, {key, i, "its size differs from copy to copy", true});
       }
     }
     return {};
   }
+
+  std::vector<StoragePtr> below() const override { return copies_; }
 
  private:
   // Asks one copy after the other. What some lack and another has is noted.
@@ -244,21 +249,6 @@ class MirrorStorage final : public Storage, public MirrorControl {
     }
     const auto took = std::count_if(answers.begin(), answers.end(), [](const auto& one) { return one.ok(); });
     return std::move(*worst).with("copies", std::to_string(took) + " of " + std::to_string(copies_.size()));
-  }
-
-  Result<std::uint64_t> heal_one(const Context& ctx, const MirrorGap& gap) {
-    Result<Bytes> bytes = key_error(ErrorCode::not_found, "no other copy has it", gap.key);
-    for (std::size_t i = 0; i < copies_.size(); ++i) {
-      if (i == gap.copy) continue;
-      auto other = copies_[i]->get(ctx, gap.key, {});
-      if (other && !has_promised_digest(gap.key, *other)) continue;
-      if (other || bytes.error().code() == ErrorCode::not_found) bytes = std::move(other);
-      if (bytes) break;
-    }
-    DRKIT_TRY(bytes);
-    auto put = copies_[gap.copy]->put(ctx, gap.key, *bytes, {.if_absent = !gap.damaged});
-    if (!put && put.error().code() != ErrorCode::already_exists) return std::move(put).error();
-    return std::uint64_t{bytes->size()};
   }
 
   const Copies copies_;
