@@ -152,5 +152,27 @@ class Sftp(Scripted):
         return {"DRKIT_STORAGE_KEY_FILE": str(self.folder / "id_ed25519")}
 
 
+class SftpPassword(Sftp):
+    """An account with a password; only root can make one."""
+    mode = "--password"
+
+    def start(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o755)
+        script(self.name, "start", self.folder, self.mode)
+
+    @property
+    def password(self):
+        return (self.folder / "password").read_text().strip()
+
+    def environment(self):
+        return {"DRKIT_STORAGE_PASSWORD": self.password}
+
+
+class SftpDialogue(SftpPassword):
+    """The server asks for the password by a question."""
+    mode = "--dialogue"
+
+
 STORAGES = {"local": Local, "rgw": Rgw, "versitygw": Versitygw, "apache": Apache, "nginx": Nginx, "rclone": Rclone,
             "nextcloud": Nextcloud, "sftp": Sftp}
