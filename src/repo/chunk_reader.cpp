@@ -149,6 +149,10 @@ Result<Bytes> ChunkReader::read(const Context& ctx, format::PackType type, const
   for (const Location& copy : copies) {
     auto bytes = read_copy(ctx, id, copy);
     if (bytes || !another_may_be_good(bytes.error())) return bytes;
+    if (mended(ctx, copy.pack)) {
+      bytes = read_copy(ctx, id, copy);
+      if (bytes || !another_may_be_good(bytes.error())) return bytes;
+    }
     if (copies.size() > 1) pass_over(ctx, FrameRef::of(copy), bytes.error());
     if (!first) first = std::move(bytes).error();
   }
@@ -159,10 +163,23 @@ Result<Bytes> ChunkReader::read_elsewhere(const Context& ctx, const crypto::Chun
                                           const Error& why) {
   if (!another_may_be_good(why)) return why;
   DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(format::PackType::data, id));
-  if (copies.size() == 1) return why;
-  pass_over(ctx, bad, why);
+  if (copies.size() == 1 && !mended(ctx, bad.pack)) return why;
+  if (copies.size() > 1) pass_over(ctx, bad, why);
   auto bytes = read(ctx, format::PackType::data, id);
   return bytes || !another_may_be_good(bytes.error()) ? std::move(bytes) : Result<Bytes>(why);
+}
+
+bool ChunkReader::mended(const Context& ctx, std::uint32_t pack) {
+  // Packs of this library are a quarter of that; what is larger might not fit into the budget of memory.
+  constexpr std::uint64_t kMostBytes = std::uint64_t{64} << 20;
+  const auto ref = index_->pack(pack);
+  if (!ref || ref->size_bytes > kMostBytes) return false;
+  const std::lock_guard lock(mending_mutex_);
+  if (const auto known = mended_packs_.find(pack); known != mended_packs_.end()) return known->second;
+  const auto whole = impl_->storage->get(ctx, pack_key(ref->type, ref->name), {});
+  if (!whole && whole.error().code() == ErrorCode::cancelled) return false;
+  if (mended_packs_.size() >= kRememberedBad) mended_packs_.clear();
+  return mended_packs_[pack] = whole && crypto::sha256(*whole) == ref->name;
 }
 
 void ChunkReader::pass_over(const Context& ctx, const FrameRef& bad, const Error& why) {

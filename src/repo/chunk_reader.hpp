@@ -49,7 +49,8 @@ class ChunkReader {
   /// One chunk, whole and verified, from any good copy; a bad one is logged. For manifests and single files: keeps the
   /// last frames. Errors: that of the first copy when none is good.
   Result<Bytes> read(const Context& ctx, format::PackType type, const crypto::ChunkId& id);
-  /// A chunk of a file whose copy in the frame is bad. Errors: `why` when there is no good one.
+  /// A chunk of a file whose copy in the frame is bad: from another copy in the repository, or, in a mirror, of the
+  /// same pack. Errors: `why` when there is no good one.
   Result<Bytes> read_elsewhere(const Context& ctx, const crypto::ChunkId& id, const FrameRef& bad, const Error& why);
 
   const Index& index() const { return *index_; }
@@ -64,6 +65,9 @@ class ChunkReader {
   Result<std::vector<Location>> copies_of(format::PackType type, const crypto::ChunkId& id) const;
   Result<Bytes> read_copy(const Context& ctx, const crypto::ChunkId& id, const Location& copy);
   void pass_over(const Context& ctx, const FrameRef& bad, const Error& why);
+  /// Whether the storage gives the pack whole and right, though a piece of it came wrong: a mirror sees only by whole
+  /// objects which copy is right, and reads pieces from that one afterwards. Asked once for each pack.
+  bool mended(const Context& ctx, std::uint32_t pack);
 
   std::shared_ptr<Repository::Impl> impl_;
   std::shared_ptr<Index> index_;
@@ -73,6 +77,8 @@ class ChunkReader {
   std::list<std::pair<FrameRef, std::shared_ptr<const base::Buffer>>> frames_;  // newest first
   std::set<FrameRef> bad_frames_;                                               ///< tried last
   std::set<std::uint32_t> warned_packs_;                                        ///< one line for each is enough
+  std::mutex mending_mutex_;
+  std::map<std::uint32_t, bool> mended_packs_;
 };
 
 }  // namespace drkit::repo
