@@ -1,4 +1,5 @@
 """Runs the commands of the guides to storages, every fenced block marked `sh run`, against a real server each."""
+import json
 import os
 import pathlib
 import re
@@ -66,6 +67,32 @@ class Guides(unittest.TestCase):
             shutil.rmtree(self.dir / "server")
             shutil.rmtree(self.dir / "work")
             (self.dir / "work").mkdir()
+
+    def test_s3_with_object_lock(self):
+        """The commands of the guide that cannot run there: they need a bucket of their own."""
+        server = servers.Versitygw(self.dir / "server")
+        self.addCleanup(server.stop)
+        server.start()
+        server.make_bucket("drkit-locked", "x-amz-bucket-object-lock-enabled: true")
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.dir),
+                       "DRKIT_PASSWORD_FILE": str(self.dir / "password"), **server.environment()}
+
+        def drkit(*words, code=0):
+            done = subprocess.run([DRKIT, *words, "--json"], env=environment, capture_output=True, text=True, timeout=120,
+                                  check=False)
+            self.assertEqual(done.returncode, code, f"{words}: {done.stdout}{done.stderr}")
+            return json.loads(done.stdout)
+
+        locked = server.address("repository", bucket="drkit-locked")
+        drkit("init", locked)
+        drkit("backup", locked, str(self.tree))
+        report = drkit("storage", "retain", locked, "--days", "3")
+        self.assertGreaterEqual(report["objects"], 5)
+        self.assertEqual(drkit("storage", "retain", locked, "--legal-hold", "on")["objects"], report["objects"])
+        drkit("check", locked, "--level", "chunks")
+        plain = server.address("repository")
+        drkit("init", plain)
+        self.assertEqual(drkit("storage", "retain", plain, "--days", "3", code=1)["error"]["code"], "unsupported")
 
     def test_s3(self):
         self.runs("s3.md", servers.Versitygw)

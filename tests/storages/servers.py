@@ -67,9 +67,13 @@ class S3(Scripted):
 
     def start(self):
         super().start()
+        self.make_bucket(self.bucket)
+
+    def make_bucket(self, name, *headers):
         command = ["curl", "-sf", "-o", "/dev/null", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user",
                    f"{self.env['AWS_ACCESS_KEY_ID']}:{self.env['AWS_SECRET_ACCESS_KEY']}", "-X", "PUT",
-                   "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", f"{self.endpoint}/{self.bucket}"]
+                   "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", *(word for header in headers for word in ("-H", header)),
+                   f"{self.endpoint}/{name}"]
         subprocess.run(command, check=True)
 
     @property
@@ -84,8 +88,8 @@ class S3(Scripted):
         """host:port of the server."""
         return self.endpoint.partition("://")[2]
 
-    def address(self, name, host=None):
-        return f"s3://{self.bucket}/{name}?endpoint=http://{host or self.target()}"
+    def address(self, name, host=None, bucket=None):
+        return f"s3://{bucket or self.bucket}/{name}?endpoint=http://{host or self.target()}"
 
     def environment(self):
         return {name: value for name, value in self.env.items() if name.startswith("AWS_")}
