@@ -16,25 +16,26 @@ namespace {
 
 using SystemId = std::optional<std::uint64_t>;
 
-py::dict object_dict(const WalObject& object) {
+py::dict stretch_dict(std::uint64_t system_id, std::uint32_t timeline, std::uint64_t start, std::uint64_t end) {
   py::dict dict;
+  dict["system_id"] = system_id;
+  dict["timeline"] = timeline;
+  dict["start_lsn"] = start;
+  dict["end_lsn"] = end;
+  return dict;
+}
+
+py::dict object_dict(const WalObject& object) {
+  py::dict dict = stretch_dict(object.name.system_id, object.name.timeline, object.name.start, object.name.end);
   dict["kind"] = std::string(wal_kind_name(object.name.kind));
-  dict["system_id"] = object.name.system_id;
-  dict["timeline"] = object.name.timeline;
-  dict["start_lsn"] = object.name.start;
-  dict["end_lsn"] = object.name.end;
   dict["stored_bytes"] = object.stored_bytes;
   dict["modified_ns"] = object.modified_ns;
   return dict;
 }
 
 py::dict window_dict(const RecoveryWindow& window) {
-  py::dict dict;
-  dict["system_id"] = window.system_id;
+  py::dict dict = stretch_dict(window.system_id, window.timeline, window.start_lsn, window.end_lsn);
   dict["snapshot"] = window.snapshot;
-  dict["timeline"] = window.timeline;
-  dict["start_lsn"] = window.start_lsn;
-  dict["end_lsn"] = window.end_lsn;
   dict["start_time_ns"] = window.start_time_ns;
   dict["end_time_ns"] = window.end_time_ns;
   dict["ended_by"] = window.ended_by;
@@ -56,12 +57,8 @@ py::dict timeline_dict(const WalTimeline& timeline) {
 }
 
 py::dict problem_dict(const WalProblem& problem) {
-  py::dict dict;
+  py::dict dict = stretch_dict(problem.system_id, problem.timeline, problem.start, problem.end);
   dict["code"] = problem.code;
-  dict["system_id"] = problem.system_id;
-  dict["timeline"] = problem.timeline;
-  dict["start_lsn"] = problem.start;
-  dict["end_lsn"] = problem.end;
   dict["message"] = problem.message;
   return dict;
 }

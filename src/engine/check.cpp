@@ -8,6 +8,7 @@
 #include "engine/content_walk.hpp"
 #include "engine/finding_list.hpp"
 #include "engine/selection.hpp"
+#include "repo/layout.hpp"
 
 namespace drkit {
 namespace {
@@ -55,11 +56,11 @@ class CheckRunner {
     report_.snapshot_id = snapshot != nullptr ? snapshot->id : "";
     report_.level = options_.level;
     report_.time_ns = ctx_.clock->wall_ns();
-    // One snapshot's check reads what it needs; the whole repository's reads everything there is.
-    if (snapshot == nullptr || options_.level == CheckLevel::objects) {
-      DRKIT_TRY(keep(
-          engine::run_object_check(ctx_, *impl->storage, options_.sample_percent, impl->budget.threads, findings_)));
-    }
+    // One snapshot's check reads what it needs, and the index out of the storage though this machine may keep a copy;
+    // the whole repository's reads everything there is.
+    const bool all = snapshot == nullptr || options_.level == CheckLevel::objects;
+    DRKIT_TRY(keep(engine::run_object_check(ctx_, *impl->storage, all ? "" : repo::kIndexPrefix,
+                                            all ? options_.sample_percent : 100, impl->budget.threads, findings_)));
     if (snapshot == nullptr && options_.level >= CheckLevel::chunks) {
       DRKIT_TRY(keep(engine::run_pack_check(ctx_, impl, options_.sample_percent, findings_)));
     }

@@ -6,6 +6,7 @@
 #include "repo/budget.hpp"
 #include "repo/impl.hpp"
 #include "repo/layout.hpp"
+#include "repo/wal_names.hpp"
 
 namespace drkit {
 namespace engine {
@@ -26,6 +27,7 @@ constexpr Expectation kExpectations[] = {
     {repo::kLeasePrefix, format::Kind::lease, false, true},
     {repo::kTombstonePrefix, format::Kind::tombstone, false, true},
     {repo::kCheckpointPrefix, format::Kind::checkpoint, false, true},
+    {repo::kWalPrefix, format::Kind::wal, false, true},
     {repo::kConfigKey, format::Kind::config, false, true},
 };
 
@@ -67,11 +69,11 @@ bool sampled(std::string_view name, unsigned percent) {
   return (std::to_integer<unsigned>(digest[0]) * 256 + std::to_integer<unsigned>(digest[1])) % 100 < percent;
 }
 
-Result<CheckRun> run_object_check(const Context& ctx, Storage& storage, unsigned percent, unsigned threads,
-                                  FindingList& findings) {
+Result<CheckRun> run_object_check(const Context& ctx, Storage& storage, std::string_view prefix, unsigned percent,
+                                  unsigned threads, FindingList& findings) {
   const auto began = ctx.clock->steady();
   std::vector<ObjectInfo> objects;
-  DRKIT_TRY(storage.list(ctx, "", [&](const ObjectInfo& info) {
+  DRKIT_TRY(storage.list(ctx, prefix, [&](const ObjectInfo& info) {
     if (sampled(info.key, percent)) objects.push_back(info);
     return true;
   }));
@@ -103,7 +105,7 @@ Result<Report> check_objects(const Context& ctx, Storage& storage, unsigned samp
   DRKIT_TRY(config);
   DRKIT_TRY(engine::require_checkable(ctx, storage));
   engine::FindingList findings(report);
-  DRKIT_ASSIGN(CheckRun run, engine::run_object_check(ctx, storage, sample_percent, 2, findings));
+  DRKIT_ASSIGN(CheckRun run, engine::run_object_check(ctx, storage, "", sample_percent, 2, findings));
   report.runs.push_back(std::move(run));
   report.duration_ns = (ctx.clock->steady() - began).count();
   return report;

@@ -30,9 +30,9 @@ class FindingList {
 /// Whether a name belongs to the sample: the same names for the same percentage, on every machine.
 bool sampled(std::string_view name, unsigned percent);
 
-/// Reads every object and compares it with its name or checksum; findings go to the list.
-Result<CheckRun> run_object_check(const Context& ctx, Storage& storage, unsigned percent, unsigned threads,
-                                  FindingList& findings);
+/// Reads every object below a prefix and compares it with its name or checksum; findings go to the list.
+Result<CheckRun> run_object_check(const Context& ctx, Storage& storage, std::string_view prefix, unsigned percent,
+                                  unsigned threads, FindingList& findings);
 
 /// Opens every pack listed by the index: directory, frames, chunks.
 Result<CheckRun> run_pack_check(const Context& ctx, const std::shared_ptr<Repository::Impl>& impl, unsigned percent,

@@ -29,7 +29,7 @@ enum class Kind : std::uint8_t {
   parity = 8,  // reserved
   pack = 9,
   checkpoint = 10,
-  wal = 11,             // reserved
+  wal = 11,
   history = 12,         // reserved
   frame = 32,           // sealed part of a pack
   pack_directory = 33,  // sealed part of a pack

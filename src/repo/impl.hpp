@@ -18,6 +18,7 @@ namespace drkit {
 /// Thread-safety: const members, and those that lock.
 struct Repository::Impl {
   StoragePtr storage;
+  StoragePtr index_storage;  ///< the same through a local cache, where that is nearer: index objects never change
   format::RepositoryId id{};
   format::Features features;
   format::KeySet keys;

@@ -140,7 +140,7 @@ std::string Repository::Impl::spool_directory() const { return cache_directory.e
 
 Result<format::IndexSegment> Repository::Impl::load_index_object(const Context& ctx, const std::string& key) {
   const auto damaged = [&](std::string_view problem) { return format::corrupt("index", problem).with("key", key); };
-  DRKIT_ASSIGN(const Bytes object, repo::get_bounded(ctx, *storage, key, format::Kind::index));
+  DRKIT_ASSIGN(const Bytes object, repo::get_bounded(ctx, *index_storage, key, format::Kind::index));
   // The name counts: what another index object replaces is named by it.
   if (base::to_hex(crypto::sha256(object)) != repo::object_name(key)) {
     return damaged("its name is not the SHA-256 of its bytes");

@@ -1,5 +1,6 @@
 // Creating, opening and listing repositories.
 #include <drkit/repository.hpp>
+#include <drkit/storage.hpp>
 
 #include <algorithm>
 
@@ -15,6 +16,8 @@
 
 namespace drkit {
 namespace {
+
+constexpr std::uint64_t kIndexCacheBytes = std::uint64_t{1} << 30;
 
 Result<void> require_empty(const Context& ctx, Storage& storage) {
   const auto config = storage.stat(ctx, repo::kConfigKey);
@@ -51,9 +54,14 @@ Result<void> take_options(Repository::Impl& impl, OpenOptions& options) {
     return Error(ErrorCode::invalid_argument, "memory budget is below 64 MiB");
   }
   impl.budget = repo::Budget::of(options.memory_bytes, options.parallel);
+  impl.index_storage = impl.storage;
   if (options.cache_directory.empty()) return {};
   impl.cache_directory = options.cache_directory + "/" + base::to_hex(impl.id);
-  return base::make_directories(impl.cache_directory);
+  DRKIT_TRY(base::make_directories(impl.cache_directory));
+  const std::string scheme = impl.storage->info().scheme;
+  if (scheme == "file" || scheme == "mem") return {};
+  DRKIT_ASSIGN(impl.index_storage, with_cache(impl.storage, impl.cache_directory + "/index", kIndexCacheBytes));
+  return {};
 }
 
 format::Key config_tag(const Repository::Impl& impl, const format::Config& config) {

@@ -137,28 +137,36 @@ def interrupted(number, _):
     raise Failure(f"stopped by {signal.Signals(number).name}")
 
 
-def main():
-    options = arguments()
+def in_work_directory(name, options, check, run):
+    """Checks what is needed, runs in a new folder below --dir, and cleans up; the exit code."""
     for number in SIGNALS:
         signal.signal(number, interrupted)
     folder = None
     try:
-        require(options)
+        check(options)
         folder = work_directory(options)
         os.chmod(folder, 0o755)
-        require_space(options, folder)
-        facts = about(options)
-        os.makedirs(options.out, exist_ok=True)
-        rows = measure(options, folder, facts)
-        print(report.table(rows))
-        print(f"\nwritten: {options.out}/bench.json {options.out}/bench.html")
+        run(options, folder)
         return 0
     except Failure as failure:
-        print(f"tests/bench: {failure}", file=sys.stderr)
+        print(f"{name}: {failure}", file=sys.stderr)
         return 1
     finally:
         if folder and not options.keep:
             shutil.rmtree(folder)
+
+
+def run_all(options, folder):
+    require_space(options, folder)
+    facts = about(options)
+    os.makedirs(options.out, exist_ok=True)
+    rows = measure(options, folder, facts)
+    print(report.table(rows))
+    print(f"\nwritten: {options.out}/bench.json {options.out}/bench.html")
+
+
+def main():
+    return in_work_directory("tests/bench", arguments(), require, run_all)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "integration/postgres_support.hpp"
+#include "testing/memory_repository.hpp"
 
 using namespace drkit;
 using namespace drkit::test;
@@ -13,11 +14,7 @@ using namespace drkit::test;
 namespace {
 
 namespace fs = std::filesystem;
-
-template <class T>
-std::string words(const Result<T>& result) {
-  return result.ok() ? "" : result.error().to_string();
-}
+using drkit::testing::words;
 
 std::string words(const PostgresBootReport& report) {
   std::string text;

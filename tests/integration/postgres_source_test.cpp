@@ -7,20 +7,17 @@
 
 #include "integration/postgres_support.hpp"
 #include "systems/postgres/live_server.hpp"
+#include "testing/memory_repository.hpp"
 
 using namespace drkit;
 using namespace drkit::test;
+using drkit::testing::words;
 using std::chrono::steady_clock;
 
 namespace {
 
 double seconds_since(steady_clock::time_point start) {
   return std::chrono::duration<double>(steady_clock::now() - start).count();
-}
-
-template <class T>
-std::string words(const Result<T>& result) {
-  return result.ok() ? "" : result.error().to_string();
 }
 
 std::unique_ptr<Source> source_of(const std::string& conninfo, const PostgresOptions& options = {}) {

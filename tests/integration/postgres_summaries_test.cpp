@@ -14,26 +14,15 @@
 #include <drkit/storage.hpp>
 
 #include "integration/postgres_support.hpp"
+#include "testing/memory_repository.hpp"
 
 using namespace drkit;
 using namespace drkit::test;
+using drkit::testing::new_repository;
+using drkit::testing::words;
 namespace fs = std::filesystem;
 
 namespace {
-
-template <class T>
-std::string words(const Result<T>& result) {
-  return result.ok() ? "" : result.error().to_string();
-}
-
-Repository new_repository(const Context& ctx) {
-  CreateOptions options;
-  options.passwords.push_back(Secret::from_text("pw"));
-  options.password_cost = {.operations = 1, .memory_bytes = 1 << 20};
-  auto created = Repository::create(ctx, make_memory_storage(), std::move(options));
-  REQUIRE_MESSAGE(created.ok(), words(created));
-  return std::move(*created);
-}
 
 Snapshot back_up(const Context& ctx, Repository& repository, const Server& server,
                  PostgresMode mode = PostgresMode::stream, const BackupOptions& how = {}) {

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import unittest
 
-from cluster import SERVERS, Case, Cluster, as_server
+from cluster import Case, as_server
 
 
 class FromC(Case):
@@ -36,19 +36,10 @@ class FromC(Case):
         self.run_program("keep", primary.conninfo, reached)
         primary.stop("immediate")
 
-        folder = self.dir / "back"
-        folder.mkdir()
-        self.give(folder)
-        for name in ("bin", "lib"):
-            shutil.copy(primary.folder / name, folder / name)
-        port = subprocess.run(["bash", "-c", f". {SERVERS}/common.sh; free_port"], capture_output=True, text=True,
-                              check=True).stdout.strip()
-        (folder / "conninfo").write_text(f"host={folder} port={port} user=drkit dbname=postgres\n")
-        back = Cluster(folder)
-        self.addCleanup(back.stop, "immediate")
+        back, options = self.beside(primary)
         command = f"{self.drkit} wal get {self.repo} %f %p --password-file {self.password} --cache-dir ''"
-        libraries = (folder / "lib").read_text()
-        self.run_program("recover", folder / "data", back.bin, f"-p {port} -k {folder}", command,
+        libraries = (back.folder / "lib").read_text()
+        self.run_program("recover", back.folder / "data", back.bin, options, command,
                          *([libraries] if libraries else []))
         self.assertEqual(back.sql("select id from history order by id").split(), ["1", "2", "3"])
 

@@ -129,9 +129,8 @@ class Case(unittest.TestCase):
     def backup(self, cluster):
         return self.json("backup", self.repo, "postgres:" + cluster.conninfo)["snapshot"]
 
-    def pitr(self, source, *words, code=0, archive=False):
-        """Recovers and starts a cluster beside `source`; it and what drkit said. It archives only when asked to: its new
-        timeline would be the newest one of the repository."""
+    def beside(self, source):
+        """A place for a copy of `source`, which is still to be restored and started, and the server options it needs."""
         self.clusters += 1
         folder = self.dir / f"pg{self.clusters}"
         folder.mkdir()
@@ -143,7 +142,13 @@ class Case(unittest.TestCase):
         (folder / "conninfo").write_text(f"host={folder} port={port} user=drkit dbname=postgres\n")
         cluster = Cluster(folder)
         self.addCleanup(cluster.stop, "immediate")
-        document = self.json("pitr", self.repo, folder / "data", *words, "--start", "--bin-dir", cluster.bin,
-                             "--server-options", f"-p {port} -k {folder} -c archive_mode={'on' if archive else 'off'}", "--spool", self.home / "fetched",
+        return cluster, f"-p {port} -k {folder}"
+
+    def pitr(self, source, *words, code=0, archive=False):
+        """Recovers and starts a cluster beside `source`; it and what drkit said. It archives only when asked to: its new
+        timeline would be the newest one of the repository."""
+        cluster, options = self.beside(source)
+        document = self.json("pitr", self.repo, cluster.folder / "data", *words, "--start", "--bin-dir", cluster.bin,
+                             "--server-options", f"{options} -c archive_mode={'on' if archive else 'off'}", "--spool", self.home / "fetched",
                              "--prefetch", "2", code=code)
         return cluster, document

@@ -50,7 +50,9 @@ class CachedStorage final : public Storage {
     if (auto kept = load(place)) return std::move(*kept);
     const std::uint64_t before = changes_;
     auto bytes = inner_->get(ctx, key, range);
-    const bool whole = range.offset == 0 && range.length == ByteRange{}.length;
+    // Less than was asked for, or everything was asked for: then it is the whole object.
+    const bool whole =
+        bytes && range.offset == 0 && (bytes->size() < range.length || range.length == ByteRange{}.length);
     if (bytes && (!whole || has_promised_digest(key, *bytes))) keep(ctx, place, *bytes, before);
     return bytes;
   }

@@ -4,7 +4,6 @@
 import argparse
 import os
 import shutil
-import signal
 import sys
 import time
 
@@ -99,29 +98,18 @@ def measure(options, folder, facts):
             server.stop("immediate")
 
 
+def run_all(options, folder):
+    require_space(options, folder)
+    facts = general.about(options)
+    os.makedirs(options.out, exist_ok=True)
+    rows = measure(options, folder, facts)
+    print(report.table(rows))
+    print("\n" + bars.table(facts["bars"]))
+    print(f"\nwritten: {options.out}/postgres.json")
+
+
 def main():
-    options = arguments()
-    for number in general.SIGNALS:
-        signal.signal(number, general.interrupted)
-    folder = None
-    try:
-        require(options)
-        folder = general.work_directory(options)
-        os.chmod(folder, 0o755)
-        require_space(options, folder)
-        facts = general.about(options)
-        os.makedirs(options.out, exist_ok=True)
-        rows = measure(options, folder, facts)
-        print(report.table(rows))
-        print("\n" + bars.table(facts["bars"]))
-        print(f"\nwritten: {options.out}/postgres.json")
-        return 0
-    except Failure as failure:
-        print(f"tests/bench/postgres: {failure}", file=sys.stderr)
-        return 1
-    finally:
-        if folder and not options.keep:
-            shutil.rmtree(folder)
+    return general.in_work_directory("tests/bench/postgres", arguments(), require, run_all)
 
 
 if __name__ == "__main__":

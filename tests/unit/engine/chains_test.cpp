@@ -9,7 +9,11 @@
 #include <drkit/restore.hpp>
 #include <drkit/storage.hpp>
 
+#include "testing/memory_repository.hpp"
+
 using namespace drkit;
+using drkit::testing::BytesSink;
+using drkit::testing::new_repository;
 
 namespace {
 
@@ -71,30 +75,10 @@ class Versions final : public Source {
   bool given_ = false;
 };
 
-class BytesSink final : public Sink {
- public:
-  Result<void> write_at(const Context&, std::uint64_t offset, ByteView bytes) override {
-    if (out.size() < offset + bytes.size()) out.resize(offset + bytes.size());
-    std::copy(bytes.begin(), bytes.end(), out.begin() + static_cast<std::ptrdiff_t>(offset));
-    return {};
-  }
-  Result<void> close(const Context&) override { return {}; }
-  Bytes out;
-};
-
 struct Kept {
   Snapshot snapshot;
   Bytes content;
 };
-
-Repository new_repository(const Context& ctx) {
-  CreateOptions options;
-  options.passwords.push_back(Secret::from_text("pw"));
-  options.password_cost = {.operations = 1, .memory_bytes = 1 << 20};
-  auto created = Repository::create(ctx, make_memory_storage(), std::move(options));
-  REQUIRE(created.ok());
-  return std::move(*created);
-}
 
 void change(std::mt19937& random, Bytes& bytes) {
   if (random() % 3 == 0) bytes.resize(bytes.size() - random() % 8 * kPage);

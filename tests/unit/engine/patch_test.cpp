@@ -7,20 +7,15 @@
 #include <drkit/restore.hpp>
 #include <drkit/storage.hpp>
 
+#include "testing/memory_repository.hpp"
+
 using namespace drkit;
+using drkit::testing::BytesSink;
+using drkit::testing::new_repository;
 
 namespace {
 
 constexpr std::size_t kPage = 8192;
-
-Repository new_repository(const Context& ctx) {
-  CreateOptions options;
-  options.passwords.push_back(Secret::from_text("pw"));
-  options.password_cost = {.operations = 1, .memory_bytes = 1 << 20};
-  auto created = Repository::create(ctx, make_memory_storage(), std::move(options));
-  REQUIRE(created.ok());
-  return std::move(*created);
-}
 
 /// Gives only what differs from the version before, page by page.
 class PatchStream final : public Stream {
@@ -84,17 +79,6 @@ class PatchSource final : public Source {
   const Bytes &now_, &before_;
   Reuse reuse_;
   bool given_ = false, compared_ = false;
-};
-
-class BytesSink final : public Sink {
- public:
-  Result<void> write_at(const Context&, std::uint64_t offset, ByteView bytes) override {
-    if (out.size() < offset + bytes.size()) out.resize(offset + bytes.size());
-    std::copy(bytes.begin(), bytes.end(), out.begin() + static_cast<std::ptrdiff_t>(offset));
-    return {};
-  }
-  Result<void> close(const Context&) override { return {}; }
-  Bytes out;
 };
 
 void fill_page(std::mt19937& random, Bytes& bytes, std::size_t page) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include <drkit/check.hpp>
 #include <drkit/storage.hpp>
 #include <drkit/wal.hpp>
 
@@ -171,4 +172,21 @@ TEST_CASE_FIXTURE(Fixture, "names of somebody else are passed over, impossible o
   CHECK_FALSE(archive.put({}, {WalKind::piece, kSystem, 1, 10, 10}, content(1)).ok());
   CHECK_FALSE(archive.put({}, {WalKind::history, kSystem, 1, 0, 10}, content(1)).ok());
   CHECK(archive.remove_piece({}, segment(1)).error().code() == ErrorCode::invalid_argument);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a check without a key knows the log's objects, and names one that was damaged") {
+  REQUIRE(archive.put({}, segment(1), content(1)).ok());
+  REQUIRE(archive.put({}, segment(2), content(2)).ok());
+  const auto sound = check_objects({}, *storage);
+  REQUIRE(sound.ok());
+  CHECK(sound->findings.empty());
+  const std::string first = archive.list({}, kSystem)->front().key;
+  Bytes bytes = *storage->get({}, first, {});
+  bytes[bytes.size() / 2] ^= std::byte{1};
+  REQUIRE(storage->put({}, first, bytes, {}).ok());
+  const auto damaged = check_objects({}, *storage);
+  REQUIRE(damaged.ok());
+  REQUIRE(damaged->findings.size() == 1);
+  CHECK(damaged->findings[0].severity == Severity::damage);
+  CHECK(damaged->findings[0].subject == first);
 }
