@@ -46,7 +46,7 @@ class SignIn {
   Result<int> by_password() {
     DRKIT_ASSIGN(const int open, answer([&] { return ssh_userauth_none(session_, nullptr); }));
     if (open == SSH_AUTH_SUCCESS || open == SSH_AUTH_ERROR) return open;
-    const int methods = ssh_userauth_list(session_, nullptr);
+    const auto methods = static_cast<unsigned>(ssh_userauth_list(session_, nullptr));
     const Secret password = terminated(settings_.password);
     if ((methods & SSH_AUTH_METHOD_PASSWORD) != 0) {
       return answer([&] { return ssh_userauth_password(session_, nullptr, text_of(password)); });
