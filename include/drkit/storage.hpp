@@ -107,12 +107,12 @@ struct MirrorOptions {
   unsigned quorum = 0;  ///< copies that must take a put for it to succeed; 0: all
 };
 
-/// A copy that lacks an object, or has it damaged.
+/// A copy that lacks an object, has it damaged, or has one that the others removed. No key: it cannot be asked at all.
 struct MirrorGap {
   std::string key;
   std::size_t copy = 0;  ///< position in the list of storages
   std::string reason;    ///< one line
-  bool damaged = false;  ///< the copy has other bytes
+  bool damaged = false;  ///< the copy has other bytes, or none knows yet which copy is right
 };
 
 struct MirrorHealed {
@@ -128,9 +128,11 @@ class DRKIT_API MirrorControl {
   /// What is known to be missing since the mirror was made: an operation over the mirror is whole on every copy only
   /// when this is empty after it. Callers report it; the log has a warning for each.
   virtual std::vector<MirrorGap> pending() const = 0;
-  /// Copies what is missing; overwrites only what is not provably good with what is. Else both stay, and stay pending.
+  /// Copies what is pending to where it is missing, and removes what the others removed. Other bytes are replaced only
+  /// by such as prove to be right (by a key or last 32 bytes that are their SHA-256) or as more copies have.
   virtual Result<MirrorHealed> heal(const Context& ctx) = 0;
-  /// Lists every copy and notes what is missing, or differs in size, as pending. Errors: when a copy cannot be listed.
+  /// Lists every copy and notes what is missing or has another size as pending. Errors: when a copy cannot be listed;
+  /// the others have been compared, and it is pending without a key.
   virtual Result<void> compare(const Context& ctx) = 0;
 };
 
@@ -142,10 +144,10 @@ struct Mirror {
 /// One storage over several copies. put goes to all at once and succeeds when `quorum` of them took it; where fewer
 /// did, it fails and takes back what it had created. Reads ask one copy after the other and answer not_found only when
 /// so many copies say so that the object cannot have been put; list is the union and fails when so many copies fail
-/// that it could miss an object. A whole object is answered from the first copy that is proven, by the SHA-256 in the
-/// key or in the repository's envelope; parts cannot be proven. remove succeeds only when every copy did it. if_absent
-/// is decided by the first copy that answers, and is atomic when the quorum is more than half of the copies. Errors:
-/// invalid_argument (no storage, a null one, a quorum above their number).
+/// that it could miss an object. A whole object whose key is its SHA-256 is compared with it, and the next copy asked
+/// when it is another. remove succeeds only when every copy did it. if_absent is decided by the first copy that
+/// answers, and is atomic when the quorum is more than half of the copies. Errors: invalid_argument (no storage, a null
+/// one, a quorum above their number).
 DRKIT_API Result<Mirror> mirror(std::vector<StoragePtr> copies, MirrorOptions options = {});
 
 /// Refuses put and remove with permission_denied, whatever the storage below would allow.

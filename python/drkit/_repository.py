@@ -12,6 +12,7 @@ from typing import Any, Optional, Union
 from . import _core
 from ._error import Error, PartialWarning
 from ._keys import KeyFile, Password, key_of, secret_of
+from ._mirror import MirrorReport, report_of, warn_of
 from ._restore import RestorePlan, SnapshotFile
 from ._spi import Check, Source, Storage
 from ._storage import handle_of
@@ -167,6 +168,14 @@ class Repository:
         if snapshot.status == "partial":
             _warn_partial(f"the backup is partial: {snapshot.stats.problems} entries are missing or incomplete")
         return snapshot
+
+    def settle_mirror(self, *, log: Optional[Log] = None) -> MirrorReport:
+        """After an operation on a repository in a mirror: brings to each copy what it missed, and says what is left.
+
+        What is left gives PartialWarning, and makes a "complete" result "partial": the report's status_of().
+        A repository in one place has no gaps.
+        """
+        return warn_of(report_of(_core.settle_repository(self._handle, log)), 3)
 
     def snapshots(
         self,
