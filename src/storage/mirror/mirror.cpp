@@ -92,7 +92,7 @@ class MirrorStorage final : public Storage, public MirrorControl, public storage
         break;
       }
       // Two copies agree: nothing was promised.
-      if (unproven && *unproven == *bytes) {
+      if (unproven && *unproven == *bytes && !disproved(key, *bytes)) {
         std::erase_if(failed, [&](const Failed& one) { return one.unproven; });
         found = std::move(*bytes);
         break;

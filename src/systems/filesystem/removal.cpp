@@ -47,6 +47,13 @@ class Sweep {
     return known_ != nullptr && (path == kIncompleteMarker || known_->contains(path));
   }
 
+  bool holds_known(const DirectoryNames& names, const std::string& path) const {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (is_known(path + '/' + std::string(names[i]))) return true;
+    }
+    return false;
+  }
+
   const Context& ctx_;
   const PathSet* known_;
   const PathSet* kept_;
@@ -62,6 +69,9 @@ Result<void> Sweep::push(UniqueFd fd, std::string name, std::string path, bool r
   Level level;
   const int failed = level.names.read(fd.get());
   if (failed != 0) return errno_error(failed, "list the directory", path);
+  // The snapshot has the place where something is mounted, and nothing of what is mounted there.
+  const bool mounted = !levels_.empty() && status.st_dev != levels_.back().device;
+  if (mounted && !holds_known(level.names, path)) return {};
   level.fd = std::move(fd);
   level.name = std::move(name);
   level.path = std::move(path);

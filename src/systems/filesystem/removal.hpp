@@ -14,7 +14,7 @@ namespace drkit::systems::filesystem {
 Result<void> remove_tree(const Context& ctx, int directory_fd, const std::string& name, const std::string& path);
 
 /// Removes everything below the root whose path is not in `known`, except the marker of the restore. What is in `kept`
-/// stays together with all below it.
+/// stays together with all below it, and so does what is mounted where nothing below is known.
 Result<void> remove_unknown(const Context& ctx, int root_fd, const PathSet& known, const PathSet& kept);
 
 }  // namespace drkit::systems::filesystem

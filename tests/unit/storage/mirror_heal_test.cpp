@@ -214,3 +214,27 @@ TEST_CASE("an object that is on no copy any more stays a gap") {
   CHECK(healed.left[0].key == "k");
   CHECK(healed.left[0].reason.find("no other copy has it") != std::string::npos);
 }
+
+TEST_CASE("two copies that agree on bytes which their name disproves do not outvote the one that is right") {
+  const std::string good = "abc";
+  const std::string key = "data/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+  Bench bench(3, 2);
+  bench.place(0, key, "bad");
+  bench.place(1, key, "bad");
+  bench.place(2, key, good);
+  const auto read = bench.storage->get({}, key, {});
+  REQUIRE(read.ok());
+  CHECK(as_text(*read) == good);
+  bench.settle();
+  for (std::size_t copy = 0; copy < 3; ++copy) CHECK(bench.at(copy, key) == good);
+}
+
+TEST_CASE("two objects that are both whole and not the same stay, and are named") {
+  Bench bench(2, 1);
+  bench.place(0, "config", proven("one"));
+  bench.place(1, "config", proven("another"));
+  const MirrorHealed healed = bench.settle();
+  CHECK(healed.left.size() == 2);
+  CHECK(bench.at(0, "config") == proven("one"));
+  CHECK(bench.at(1, "config") == proven("another"));
+}

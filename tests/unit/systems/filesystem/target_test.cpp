@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -14,6 +16,7 @@
 
 #include "testing/as_nobody.hpp"
 #include "testing/copy_tree.hpp"
+#include "testing/process.hpp"
 #include "testing/temp_dir.hpp"
 #include "testing/tree_compare.hpp"
 
@@ -346,4 +349,27 @@ TEST_CASE("an unprivileged restore keeps its own user's owner, and says what it 
   });
   CHECK(answer == "");
   CHECK(content_of(dir / "root/f") == "x");
+}
+
+TEST_CASE("a delta restore empties nothing that is mounted where the snapshot has an empty directory") {
+  const TempDir dir;
+  const std::string root = dir / "root";
+  drkit::testing::Child child([&] {
+    std::filesystem::create_directories(root + "/mounted");
+    const int space = ::geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS;
+    if (::unshare(space) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 90;
+    if (::mount("tmpfs", (root + "/mounted").c_str(), "tmpfs", 0, "size=1m") != 0) return 91;
+    std::ofstream(root + "/mounted/other") << "data";
+    std::ofstream(root + "/unknown") << "data";
+    auto target = make_filesystem_target(root);
+    if (!target || !(*target)->begin(Context(), RestoreSettings{.delta = true}).ok()) return 1;
+    Entry directory;
+    directory.path = "mounted";
+    directory.type = EntryType::directory;
+    directory.mode = 0755;
+    if (!(*target)->make(Context(), directory).ok() || !(*target)->finish(Context()).ok()) return 2;
+    if (std::filesystem::exists(root + "/unknown")) return 3;
+    return std::filesystem::exists(root + "/mounted/other") ? 0 : 4;
+  });
+  CHECK(child.wait() == 0);
 }
