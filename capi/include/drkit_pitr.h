@@ -51,12 +51,13 @@ typedef struct drk_pitr_plan_facts {
   uint64_t system_id;
   const char* snapshot; /**< its id: to be restored */
   uint64_t start_lsn;   /**< recovery reads the log from here */
-  uint64_t stop_lsn;    /**< where it will stop; the end of the log for latest */
+  uint64_t stop_lsn;    /**< where it will stop; for latest behind the last whole record */
   int64_t stop_time_ns; /**< of the last transaction before that; 0 when not known */
   uint64_t wal_bytes;   /**< to be replayed */
+  const char* ended_by; /**< of latest: "end of log", or why later log is not reached: "hole", "gap"; else "" */
 } drk_pitr_plan_facts;
 #define DRK_PITR_PLAN_FACTS_INIT \
-  { sizeof(drk_pitr_plan_facts), 0, 0, NULL, 0, 0, 0, 0 }
+  { sizeof(drk_pitr_plan_facts), 0, 0, NULL, 0, 0, 0, 0, NULL }
 
 /** Chooses the snapshot and proves that the log leads to the target; writes nothing. Errors: DRK_NOT_FOUND (the target
  * lies outside of what can be recovered: the message says what can be), DRK_PERMISSION_DENIED, DRK_CORRUPT. */
@@ -100,8 +101,9 @@ typedef struct drk_pitr_reached {
   { sizeof(drk_pitr_reached), 0, 0, 0, 0, 0, NULL }
 
 /** Starts the server as configured and waits until the target is reached or it stopped by itself; it lives on
- * afterwards. DRK_OK also for a recovery that fails: look at `finished`. Errors: DRK_PRECONDITION_FAILED,
- * DRK_UNSUPPORTED (no programs), DRK_TIMEOUT, DRK_CANCELLED (the server is stopped), DRK_IO. */
+ * afterwards. DRK_OK also for a recovery that fails, or to latest that ended before stop_lsn: look at `finished`.
+ * Errors: DRK_PRECONDITION_FAILED, DRK_UNSUPPORTED (no programs), DRK_TIMEOUT, DRK_CANCELLED (the server is stopped),
+ * DRK_IO. */
 DRK_API drk_status drk_pitr_start(const drk_context* ctx, drk_pitr_plan* plan, const char* data_directory,
                                   int32_t action, const drk_pitr_start_options* options, drk_pitr_reached* out,
                                   drk_error** err);

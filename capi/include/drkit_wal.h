@@ -51,9 +51,10 @@ typedef struct drk_wal_push_options {
   const char* spool_directory; /**< a folder of this machine that remembers what was done; NULL: none */
   const char* spool_name;      /**< with a spool: the repository's address; others never see these files */
   uint64_t system_id;          /**< 0: from the file itself or its data directory */
+  const char* repository_id;   /**< of drk_wal_was_pushed: drk_repository_id; NULL: nothing counts as pushed */
 } drk_wal_push_options;
 #define DRK_WAL_PUSH_OPTIONS_INIT \
-  { sizeof(drk_wal_push_options), 0, NULL, NULL, 0 }
+  { sizeof(drk_wal_push_options), 0, NULL, NULL, 0, NULL }
 
 /** What a push did. Accessor struct (convention 6). */
 typedef struct drk_wal_pushed {
@@ -65,7 +66,8 @@ typedef struct drk_wal_pushed {
 #define DRK_WAL_PUSHED_INIT \
   { sizeof(drk_wal_pushed), 0, 0, 0 }
 
-/** Sets `out` to 1 when an earlier push with this spool stored the file as it is now. Opens nothing but the spool. */
+/** Sets `out` to 1 when an earlier push with this spool stored the file as it is now in this very repository, and not
+ * in one that was at the same address before. Opens nothing but the spool. After an error of the spool, push. */
 DRK_API drk_status drk_wal_was_pushed(const char* path, const drk_wal_push_options* options, int* out, drk_error** err);
 /**
  * Stores a file of pg_wal: a segment, a .partial, a .history or a .backup. Durable in the repository when it returns.
@@ -86,13 +88,14 @@ typedef struct drk_wal_get_options {
 #define DRK_WAL_GET_OPTIONS_INIT \
   { sizeof(drk_wal_get_options), 0, NULL, NULL, 0 }
 
-/** Delivers a file that an earlier drk_wal_get fetched; sets `out` to 0 when there is none. Opens nothing but the
- * spool. */
+/** Delivers a segment of this cluster that an earlier drk_wal_get fetched; sets `out` to 0 when there is none. Opens
+ * nothing but the spool and pg_control. Errors: DRK_IO; drk_wal_get needs no spool. */
 DRK_API drk_status drk_wal_take_prefetched(const char* file_name, const char* destination,
                                            const drk_wal_get_options* options, int* out, drk_error** err);
 /**
  * Writes a file of the log: whole, verified and synced, or not at all. Errors: DRK_NOT_FOUND (the repository holds no
- * such file: the end of the log), DRK_CORRUPT, DRK_PERMISSION_DENIED (a key of the write role), DRK_INVALID_ARGUMENT.
+ * such file: the end of the log, and nothing else), DRK_CORRUPT, DRK_PERMISSION_DENIED (a key of the write role),
+ * DRK_INVALID_ARGUMENT, DRK_IO (the destination, also when its folder is not there).
  */
 DRK_API drk_status drk_wal_get(const drk_context* ctx, const drk_repository* repository, const char* file_name,
                                const char* destination, const drk_wal_get_options* options, drk_error** err);
@@ -110,7 +113,7 @@ typedef struct drk_wal_receive_options {
   uint32_t struct_size;
   uint32_t synchronous;        /**< non-zero: store as soon as anything arrives: for synchronous_standby_names */
   const char* slot;            /**< replication slot that keeps the log until it was received; NULL: none */
-  uint32_t no_create_slot;     /**< non-zero: a slot that is absent is an error */
+  uint32_t no_create_slot;     /**< non-zero: a slot that is absent or was invalidated is an error */
   int32_t durable;             /**< drk_wal_durable */
   const char* spool_directory; /**< of DRK_WAL_DURABLE_SPOOL */
   int64_t store_every_ns; /**< received log is on its way at the latest after this time and that of the put before */
@@ -137,12 +140,14 @@ typedef struct drk_wal_received {
   uint64_t pieces;
   uint64_t gaps;
   uint64_t connections;
+  uint64_t unstored_bytes; /**< after a cancel: log that came and that the storage did not take in within ten seconds */
 } drk_wal_received;
 #define DRK_WAL_RECEIVED_INIT \
-  { sizeof(drk_wal_received), 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(drk_wal_received), 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
- * Stores the log of a running server as it is written, until it is cancelled or until_lsn is stored; both are success.
+ * Stores the log of a running server as it is written, until it is cancelled or until_lsn is stored; both are success
+ * (look at unstored_bytes after a cancel).
  * Goes on where the repository ends, follows timelines and connects anew. Log that the server no longer has is recorded
  * as a gap. `out` may be NULL. Errors: DRK_ALREADY_EXISTS (the server sends other bytes than those stored),
  * DRK_UNAUTHENTICATED, DRK_UNSUPPORTED (server older than 15), the storage's.

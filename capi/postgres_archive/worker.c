@@ -119,12 +119,6 @@ static int store(struct archive_job* job) {
     options.spool_directory = settings->spool_directory;
     options.spool_name = settings->repository;
     options.batch = settings->batch;
-    if (drk_wal_was_pushed(job->path, &options, &done, &err) != DRK_OK) {
-      return fail(job->message, err);
-    }
-  }
-  if (done) {
-    return 1;
   }
   if (storage == NULL && !open_storage(&ctx, settings, job->message)) {
     return 0;
@@ -132,6 +126,16 @@ static int store(struct archive_job* job) {
   if (repository == NULL && !open_repository(&ctx, settings, job->message)) {
     archive_close();
     return 0;
+  }
+  options.repository_id = drk_repository_id(repository);
+  /* A spool that fails is a reason to store the file, not to refuse it. */
+  if (is_set(settings->spool_directory) && drk_wal_was_pushed(job->path, &options, &done, &err) != DRK_OK) {
+    drk_error_free(err);
+    err = NULL;
+    done = 0;
+  }
+  if (done) {
+    return 1;
   }
   if (drk_wal_push(&ctx, repository, job->path, &options, NULL, &err) == DRK_OK) {
     return 1;

@@ -123,7 +123,7 @@ drk_status drk_pitr_plan_get(const drk_pitr_plan* plan, drk_pitr_plan_facts* out
     const drkit::PitrPlan& value = plan->value;
     return fill_struct(out, drk_pitr_plan_facts{sizeof(drk_pitr_plan_facts), value.timeline, value.system_id,
                                                 value.snapshot.id.c_str(), value.start_lsn, value.stop_lsn,
-                                                value.stop_time_ns, value.wal_bytes});
+                                                value.stop_time_ns, value.wal_bytes, value.ended_by.c_str()});
   });
 }
 

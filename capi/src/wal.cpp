@@ -30,6 +30,7 @@ Result<WalPushOptions> push_options_of(const drk_wal_push_options* options) {
   DRKIT_ASSIGN(const auto given, copy_options(options, drk_wal_push_options(DRK_WAL_PUSH_OPTIONS_INIT)));
   WalPushOptions chosen;
   DRKIT_ASSIGN(chosen.spool, spool_of(given.spool_directory, given.spool_name));
+  chosen.spool.repository_id = text_or(given.repository_id);
   chosen.batch = given.batch;
   chosen.system_id = optional_id(given.system_id);
   return chosen;
@@ -83,8 +84,8 @@ drk_wal_object view_of(const WalObject& object) {
 }
 
 drk_wal_received view_of(const WalReceived& received) {
-  return {sizeof(drk_wal_received), received.timeline, received.system_id, received.stored_lsn,
-          received.segments,        received.pieces,   received.gaps,      received.connections};
+  return {sizeof(drk_wal_received), received.timeline, received.system_id,   received.stored_lsn,    received.segments,
+          received.pieces,          received.gaps,     received.connections, received.unstored_bytes};
 }
 
 Result<void> set_flag(int* out, bool value) {
@@ -146,7 +147,7 @@ drk_status drk_wal_take_prefetched(const char* file_name, const char* destinatio
     DRKIT_TRY(require(file_name, "file_name"));
     DRKIT_TRY(require(destination, "destination"));
     DRKIT_ASSIGN(const auto chosen, get_options_of(options));
-    DRKIT_ASSIGN(const bool taken, drkit::take_prefetched_wal(file_name, destination, chosen.spool));
+    DRKIT_ASSIGN(const bool taken, drkit::take_prefetched_wal(file_name, destination, chosen.spool, chosen.system_id));
     return set_flag(out, taken);
   });
 }

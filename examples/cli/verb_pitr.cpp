@@ -101,6 +101,24 @@ std::string server_word(const std::string& text) {
   return word;
 }
 
+// The server must reach the storage as this command does. What came from the environment is its own to set.
+std::string storage_words(const AccessOptions& access) {
+  std::string words;
+  const auto add = [&](const char* option, const std::string& value, bool file) {
+    if (!value.empty()) {
+      words += std::string(" ") + option + " " + server_word(file ? std::filesystem::absolute(value).string() : value);
+    }
+  };
+  add("--storage-user", access.user, false);
+  add("--storage-password-file", access.password_file, true);
+  add("--storage-key-file", access.key_file, true);
+  add("--ca-file", access.ca_file, true);
+  add("--client-cert", access.client_certificate_file, true);
+  add("--client-cert-key", access.client_key_file, true);
+  add("--proxy", access.proxy, false);
+  return words;
+}
+
 Result<std::string> restore_command(const Session& session, const PitrArguments& arguments) {
   if (!arguments.restore_command.empty()) return arguments.restore_command;
   const SecretOptions& secrets = session.options().secrets;
@@ -117,6 +135,7 @@ Result<std::string> restore_command(const Session& session, const PitrArguments&
                         server_word(is_path ? absolute(arguments.repository) : arguments.repository) + " %f %p";
   if (!secrets.key_file.empty()) command += " --key-file " + server_word(absolute(secrets.key_file));
   if (secrets.key_file.empty()) command += " --password-file " + server_word(absolute(secrets.password_file));
+  command += storage_words(session.options().access);
   command += " --cache-dir ''";
   if (!arguments.spool.empty()) {
     command +=
@@ -126,11 +145,15 @@ Result<std::string> restore_command(const Session& session, const PitrArguments&
 }
 
 Json plan_json(const PitrPlan& plan) {
-  return {
-      {"snapshot", plan.snapshot.id},        {"system_id", std::to_string(plan.system_id)},
-      {"timeline", plan.timeline},           {"start_lsn", lsn_text(plan.start_lsn)},
-      {"stop_lsn", lsn_text(plan.stop_lsn)}, {"stop_time", plan.stop_time_ns == 0 ? "" : utc_time(plan.stop_time_ns)},
-      {"stop_time_ns", plan.stop_time_ns},   {"wal_bytes", plan.wal_bytes}};
+  return {{"snapshot", plan.snapshot.id},
+          {"system_id", std::to_string(plan.system_id)},
+          {"timeline", plan.timeline},
+          {"start_lsn", lsn_text(plan.start_lsn)},
+          {"stop_lsn", lsn_text(plan.stop_lsn)},
+          {"stop_time", plan.stop_time_ns == 0 ? "" : utc_time(plan.stop_time_ns)},
+          {"stop_time_ns", plan.stop_time_ns},
+          {"wal_bytes", plan.wal_bytes},
+          {"ended_by", plan.ended_by}};
 }
 
 Json reached_json(const PitrReached& reached) {

@@ -20,14 +20,25 @@ struct WalArguments {
 };
 
 // The server asks the same thing many times a minute: what the spool knows is answered before the repository is opened,
-// which costs a key derivation.
+// which costs a key derivation. Only whether it is still the same repository is asked of the storage.
+Result<bool> is_known(Session& session, const WalArguments& arguments, const WalSpool& spool) {
+  const Result<std::string> stored_in = wal_pushed_to(arguments.file, spool);
+  if (!stored_in) {
+    session.context().write_log(LogLevel::warning, "the spool is of no use: " + stored_in.error().to_string());
+  }
+  if (!stored_in || stored_in->empty()) return false;
+  DRKIT_ASSIGN(const StoragePtr place, session.storage(arguments.repository));
+  DRKIT_ASSIGN(const std::string id, read_repository_id(session.context(), *place));
+  return id == *stored_in;
+}
+
 Result<int> run_push(Session& session, const WalArguments& arguments) {
   WalPushOptions options;
   options.spool = {arguments.spool, arguments.repository};
   options.batch = arguments.batch;
   DRKIT_ASSIGN(options.system_id, parse_system_id(arguments.system_id));
-  DRKIT_ASSIGN(const bool known, wal_was_pushed(arguments.file, options.spool));
   WalPushResult result{WalPut::was_there, 0};
+  DRKIT_ASSIGN(const bool known, is_known(session, arguments, options.spool));
   if (!known) {
     DRKIT_ASSIGN(Repository repository, session.open(arguments.repository));
     DRKIT_ASSIGN(result, push_wal(session.context(), WalArchive(std::move(repository)), arguments.file, options));
@@ -46,14 +57,17 @@ Result<void> get(Session& session, const WalArguments& arguments) {
   options.spool = {arguments.spool, arguments.repository};
   options.prefetch = arguments.prefetch;
   DRKIT_ASSIGN(options.system_id, parse_system_id(arguments.system_id));
-  DRKIT_ASSIGN(const bool ready, take_prefetched_wal(arguments.file, arguments.destination, options.spool));
-  if (ready) return {};
+  // Without the spool it takes longer, nothing else.
+  const auto ready = take_prefetched_wal(arguments.file, arguments.destination, options.spool, options.system_id);
+  if (ready && *ready) return {};
+  if (!ready) session.context().write_log(LogLevel::warning, "the spool is of no use: " + ready.error().to_string());
   DRKIT_ASSIGN(Repository repository, session.open(arguments.repository));
   return get_wal(session.context(), WalArchive(std::move(repository)), arguments.file, arguments.destination, options);
 }
 
 // For the server 1 means: the log ends here, carry on with what you have. Nothing but an honest "not there" may say so.
 Result<int> run_get(Session& session, const WalArguments& arguments) {
+  session.on_lost_output(kServerGivesUp);
   const Result<void> got = get(session, arguments);
   if (got) {
     if (session.json()) session.print_document({{"status", "complete"}});

@@ -32,8 +32,14 @@ Result<int> run_receive(Session& session, ReceiveArguments arguments) {
   DRKIT_ASSIGN(Repository repository, session.open(arguments.repository));
   DRKIT_ASSIGN(const WalReceived received,
                receive_wal(session.context(), WalArchive(std::move(repository)), conninfo, options));
+  const bool partial = received.unstored_bytes > 0;
+  if (partial) {
+    session.screen().line("drkit: partial: " + human_bytes(received.unstored_bytes) + " of received log behind " +
+                          lsn_text(received.stored_lsn) + " are stored nowhere: the storage did not take them in");
+  }
   if (session.json()) {
-    session.print_document({{"status", "complete"},
+    session.print_document({{"status", partial ? "partial" : "complete"},
+                            {"unstored_bytes", received.unstored_bytes},
                             {"system_id", std::to_string(received.system_id)},
                             {"timeline", received.timeline},
                             {"stored_lsn", lsn_text(received.stored_lsn)},
@@ -45,7 +51,7 @@ Result<int> run_receive(Session& session, ReceiveArguments arguments) {
   session.summary("stored up to " + lsn_text(received.stored_lsn) + " on timeline " +
                   std::to_string(received.timeline) + ": " + human_count(received.segments) + " segments, " +
                   human_count(received.pieces) + " pieces, " + human_count(received.gaps) + " gaps");
-  return kComplete;
+  return partial ? kPartial : kComplete;
 }
 
 }  // namespace

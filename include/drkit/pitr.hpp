@@ -91,12 +91,15 @@ struct PitrPlan {
   std::uint64_t system_id = 0;
   std::uint32_t timeline = 0;
   std::uint64_t start_lsn = 0;    ///< recovery reads the log from here
-  std::uint64_t stop_lsn = 0;     ///< where it will stop; the end of the log for latest
+  std::uint64_t stop_lsn = 0;     ///< where it will stop; for latest behind the last whole record of the log
   std::int64_t stop_time_ns = 0;  ///< of the last transaction before that, 0 when not known
   std::uint64_t wal_bytes = 0;    ///< to be replayed
+  /// Of latest: "end of log", or why later log that is stored is not reached: "hole", "gap". Else "".
+  std::string ended_by;
 };
 
-/// Chooses the snapshot and proves that the log leads to the target.
+/// Chooses the snapshot and proves that the log leads to the target. That latest ends before later log that is stored
+/// is a warning in the log.
 /// Errors: not_found (no snapshot, or the target lies outside of what can be recovered: the message says what can be),
 ///   invalid_argument, permission_denied, corrupt.
 DRKIT_API Result<PitrPlan> plan_pitr(const Context& ctx, const Repository& repository, const PitrOptions& options);
@@ -126,12 +129,13 @@ struct PitrReached {
   bool finished = false;       ///< the target was reached; false: see message
   std::uint32_t timeline = 0;  ///< the server's own now
   std::uint64_t lsn = 0;       ///< where replay stopped
-  std::int64_t time_ns = 0;    ///< of the last transaction replayed; 0 when the server's log does not tell
+  std::int64_t time_ns = 0;    ///< of the last transaction replayed; 0 when the server's log does not tell (paused)
   std::string message;         ///< the server's own words
 };
 
 /// Starts the server as configured and waits until the target is reached (pause, promote) or it stopped by itself
-/// (shutdown). The server lives on afterwards. A recovery that fails is a report with finished == false.
+/// (shutdown). The server lives on afterwards. A recovery that fails is a report with finished == false, and so is one
+/// to latest that ended before the plan's stop_lsn: the server takes the first file that it does not get for the end.
 /// Errors: precondition_failed, unsupported (no programs), timeout, cancelled (the server is stopped), io.
 DRKIT_API Result<PitrReached> start_pitr(const Context& ctx, const std::string& data_dir, const PitrPlan& plan,
                                          PitrAction action, const PitrStartOptions& options = {});

@@ -14,6 +14,9 @@ namespace drkit {
 struct WalSpool {
   std::string directory;   ///< "": none
   std::string repository;  ///< its address as the caller writes it; another one never sees these files
+  /// Of wal_was_pushed: Repository::id() or read_repository_id(). A repository that was made anew at the same address has another
+  /// one, and none of the files.
+  std::string repository_id{};
 };
 
 struct WalPushOptions {
@@ -29,12 +32,20 @@ struct WalPushResult {
   unsigned more = 0;                ///< others of the batch that are now stored
 };
 
-/// Whether an earlier call with this spool stored the file as it is now. Opens nothing but the spool.
+/// Whether an earlier call with this spool stored the file as it is now in the repository of this id; false without an
+/// id. Opens nothing but the spool. Errors: io, permission_denied: push_wal will do, only slower.
 DRKIT_API Result<bool> wal_was_pushed(const std::string& path, const WalSpool& spool);
+/// The id of the repository in which an earlier call with this spool stored the file as it is now; "" for none.
+/// Whether the repository at the address is still that one is for the caller to find out.
+DRKIT_API Result<std::string> wal_pushed_to(const std::string& path, const WalSpool& spool);
+/// Repository::id() of the repository in a storage, without a key and without opening it.
+/// Errors: not_found (no repository there), version_unsupported, corrupt, the storage's.
+DRKIT_API Result<std::string> read_repository_id(const Context& ctx, Storage& storage);
 
 /// Stores a file of pg_wal: a segment, a .partial, a .history or a .backup. Durable in the repository when it returns.
 /// Errors: already_exists (other bytes are stored under the name), corrupt (no file of the log, or not what its name
 ///   says, or of another cluster than the data directory), invalid_argument (a name of another kind), not_found, io.
+/// A spool that cannot be written to is a warning in the log.
 DRKIT_API Result<WalPushResult> push_wal(const Context& ctx, const WalArchive& archive, const std::string& path,
                                          const WalPushOptions& options = {});
 
@@ -45,14 +56,18 @@ struct WalGetOptions {
   std::optional<std::uint64_t> system_id;
 };
 
-/// Delivers a file that an earlier call fetched; false when there is none. Opens nothing but the spool.
+/// Delivers a segment that an earlier call fetched; false when there is none of this cluster (system_id, else that of
+/// the data directory in which the destination lies). Opens nothing but the spool and pg_control.
+/// Errors: io (the spool or the destination): get_wal needs no spool.
 DRKIT_API Result<bool> take_prefetched_wal(const std::string& file_name, const std::string& destination,
-                                           const WalSpool& spool);
+                                           const WalSpool& spool,
+                                           std::optional<std::uint64_t> system_id = std::nullopt);
 
 /// Writes the file to the destination: whole, verified and synced, or not at all. A segment that still grows is put
 /// together of its pieces and padded with zeros.
-/// Errors: not_found (the repository holds no such file), corrupt, permission_denied (a key of the write role),
-///   invalid_argument (no name of a file of the log, or the cluster is not clear).
+/// Errors: not_found (the repository holds no such file, and nothing else), corrupt, permission_denied (a key of the
+///   write role), invalid_argument (no name of a file of the log, or the cluster is not clear), io (the destination,
+///   also when its folder is not there).
 DRKIT_API Result<void> get_wal(const Context& ctx, const WalArchive& archive, const std::string& file_name,
                                const std::string& destination, const WalGetOptions& options = {});
 

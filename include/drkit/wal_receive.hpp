@@ -18,7 +18,7 @@ enum class WalDurable : std::uint8_t {
 
 struct WalReceiveOptions {
   std::string slot;          ///< replication slot that keeps the log until it was received; "": none
-  bool create_slot = true;   ///< when it is absent
+  bool create_slot = true;   ///< when it is absent or was invalidated; else that is an error
   bool synchronous = false;  ///< store as soon as anything arrives: for synchronous_standby_names
   WalDurable durable = WalDurable::storage;
   std::string spool_directory;  ///< of WalDurable::spool
@@ -41,14 +41,18 @@ struct WalReceived {
   std::uint64_t pieces = 0;
   std::uint64_t gaps = 0;
   std::uint64_t connections = 0;
+  /// Log that came and is neither in the repository nor in a spool, because the storage did not take it in within ten
+  /// seconds after the cancel. The server was not told that it is safe; without a slot it may remove it all the same.
+  std::uint64_t unstored_bytes = 0;
 };
 
-/// Receives until it is cancelled or until_lsn is stored; both are success. Goes on where the repository ends, follows
-/// timelines, stores their histories, and connects anew when the server goes away. Log that the server no longer has is
-/// recorded as a gap. The role needs REPLICATION. The position flushed is reported only for what is durable; the
-/// positions replayed never, for nothing is.
-/// Errors: already_exists (the server sends other bytes than those stored: it is another branch of the cluster),
-///   invalid_argument, unauthenticated, permission_denied, unsupported (server older than 15), the storage's.
+/// Receives until it is cancelled or until_lsn is stored; both are success (look at unstored_bytes after a cancel).
+/// Goes on where the repository ends, follows timelines, stores their histories, and connects anew when the server goes
+/// away. Log that the server no longer has is recorded as a gap. The role needs REPLICATION. The position flushed is
+/// reported only for what is durable; the positions replayed never, for nothing is. Errors: already_exists (the server
+/// sends other bytes than those stored: it is another branch of the cluster),
+///   invalid_argument, unauthenticated, permission_denied, unsupported (server older than 15, or segments of more than
+///   64 MiB), the storage's.
 /// Ownership: starts two threads, which end before it returns.
 DRKIT_API Result<WalReceived> receive_wal(const Context& ctx, const WalArchive& archive, const std::string& conninfo,
                                           const WalReceiveOptions& options = {});

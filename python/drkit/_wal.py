@@ -104,7 +104,8 @@ def get_wal(
 ) -> None:
     """Writes a file of the log: whole, verified and synced, or not at all.
 
-    Errors: NotFoundError (the repository has no such file), CorruptError, PermissionDeniedError (a write key).
+    Errors: NotFoundError (the repository has no such file, and nothing else), CorruptError, PermissionDeniedError
+    (a write key), IoError (the destination, also when its folder is not there).
     """
     _core.get_wal(repository._handle, file_name, os.fspath(destination), system_id)
 
@@ -120,7 +121,8 @@ def receive_wal(
 ) -> dict[str, int]:
     """Stores the log of a running server as it is written, until until_lsn is stored or Ctrl-C.
 
-    Answers counts: system_id, timeline, stored_lsn, segments, pieces, gaps.
+    Answers counts: system_id, timeline, stored_lsn, segments, pieces, gaps, unstored_bytes (received, but the storage
+    did not take it in within ten seconds after Ctrl-C).
     Errors: AlreadyExistsError (the server sends other bytes than those stored), UnauthenticatedError, ...
     """
     return _core.receive_wal(repository._handle, conninfo, slot, synchronous, until_lsn, log)

@@ -108,6 +108,7 @@ py::dict receive(const RepositoryHandle& self, const std::string& conninfo, cons
   dict["segments"] = received.segments;
   dict["pieces"] = received.pieces;
   dict["gaps"] = received.gaps;
+  dict["unstored_bytes"] = received.unstored_bytes;
   return dict;
 }
 

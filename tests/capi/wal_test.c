@@ -44,7 +44,14 @@ static void push_is_once_and_for_ever(drk_repository* repository) {
   OK(drk_wal_push(NULL, repository, path, &options, &pushed, &err));
   CHECK(pushed.was_there == 0 && pushed.more == 0);
   OK(drk_wal_was_pushed(path, &options, &done, &err));
+  CHECK(done == 0);
+  options.repository_id = drk_repository_id(repository);
+  OK(drk_wal_was_pushed(path, &options, &done, &err));
   CHECK(done == 1);
+  options.repository_id = "of another one";
+  OK(drk_wal_was_pushed(path, &options, &done, &err));
+  CHECK(done == 0);
+  options.repository_id = drk_repository_id(repository);
   OK(drk_wal_push(NULL, repository, path, NULL, &pushed, &err));
   CHECK(pushed.was_there == 1);
   OK(drk_wal_push(NULL, repository, path, NULL, NULL, &err));
@@ -71,6 +78,10 @@ static void get_gives_back(drk_repository* repository) {
   options.system_id = SYSTEM_ID;
   OK(drk_wal_get(NULL, repository, "000000010000000000000005", below("got"), &options, &err));
   CHECK(same_files(below("got"), make_segment(5, 1)));
+  options.system_id = SYSTEM_ID + 1;
+  OK(drk_wal_take_prefetched("000000010000000000000006", below("ahead"), &options, &taken, &err));
+  CHECK(taken == 0);
+  options.system_id = SYSTEM_ID;
   OK(drk_wal_take_prefetched("000000010000000000000006", below("ahead"), &options, &taken, &err));
   CHECK(taken == 1);
   CHECK(same_files(below("ahead"), make_segment(6, 1)));

@@ -1,5 +1,7 @@
 """The write-ahead log from Python; what needs a server is tested by tests/wal."""
 
+import struct
+
 import pytest
 
 import drkit
@@ -24,3 +26,14 @@ def test_what_is_no_log_is_refused(repo, tmp_path):
     with pytest.raises(drkit.Error):
         drkit.push_wal(repo, bogus)
     assert drkit.list_wal(repo) == []
+
+
+def test_a_destination_without_a_folder_is_not_the_end_of_the_log(repo, tmp_path):
+    page = bytearray(1 << 20)
+    struct.pack_into("<HHIQIIQII", page, 0, 0xD110, 2, 1, 5 << 20, 0, 0, 7, 1 << 20, 8192)
+    segment = tmp_path / "000000010000000000000005"
+    segment.write_bytes(page)
+    assert drkit.push_wal(repo, segment) == "stored"
+    with pytest.raises(drkit.Error) as failed:
+        drkit.get_wal(repo, segment.name, tmp_path / "absent" / "segment", system_id=7)
+    assert failed.value.code == "io"

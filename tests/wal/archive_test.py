@@ -1,6 +1,9 @@
 """archive_command, restore_command and recovery to every kind of target, under load and over timelines."""
+import json
 import pathlib
 import shutil
+import struct
+import subprocess
 import unittest
 
 from cluster import Case, wait_for
@@ -103,6 +106,10 @@ class Archive(Case):
         older, document = self.pitr(primary, "--latest", "--timeline", "1")
         self.assertEqual(self.rows(older), list(range(1, 42)))
         older.stop("immediate")
+        # A server that is not given the log takes what it has for all of it: that is said, and is no success.
+        cut, document = self.pitr(primary, "--latest", "--timeline", "1", "--restore-command", "false", code=1)
+        self.assertIn("it did not get all of it", json.dumps(document))
+        cut.stop("immediate")
 
     def test_contract_of_push_and_get(self):
         primary = self.primary
@@ -125,6 +132,22 @@ class Archive(Case):
         self.run_drkit("wal", "get", self.repo, "nonsense", there, *system, code=126)
         self.run_drkit("wal", "get", self.dir / "nowhere", name, there, *system, code=126)
         self.run_drkit("wal", "get", self.repo, code=126)
+
+        # The server reaches the storage as the command did.
+        place = self.home / "settings"
+        self.run_drkit("pitr", self.repo, place, "--immediate", "--storage-user", "me", "--ca-file", "authorities.pem")
+        settings = (place / "postgresql.auto.conf").read_text()
+        self.assertIn(" --storage-user ''me'' ", settings)
+        self.assertIn(f" --ca-file ''{pathlib.Path('authorities.pem').absolute()}'' ", settings)
+
+        # Only the repository may say that the log ends; a destination that fails does not.
+        self.run_drkit("wal", "get", self.repo, name, self.home / "absent" / "there", *system, code=126)
+        with open("/dev/full", "w", encoding="ascii") as full:
+            told = subprocess.run(self.command("wal", "get", self.repo, name, there, *system, "--json"), stdout=full,
+                                  stderr=subprocess.DEVNULL, check=False, timeout=300)
+        self.assertEqual(told.returncode, 126)
+        # A spool in which nothing can be written is no reason to fail.
+        self.run_drkit("wal", "get", self.repo, name, there, *system, "--spool", there, "--prefetch", "1")
 
         # The same bytes are success, others are refused and change nothing.
         copy = self.home / name
@@ -154,6 +177,9 @@ class Archive(Case):
         self.assertEqual(report["windows"][0]["end_lsn"], victim["start_lsn"])
         self.assertEqual(report["windows"][0]["ended_by"], "hole")
         self.run_drkit("pitr", self.repo, "--plan", "--lsn", victim["end_lsn"], code=4)
+        latest = self.run_drkit("pitr", self.repo, "--plan", "--latest", "--json")
+        self.assertEqual(json.loads(latest.stdout)["plan"]["ended_by"], "hole")
+        self.assertIn("a hole in the stored log begins there", latest.stderr)
 
         # A damaged object never reaches the server.
         damaged = pathlib.Path(self.repo / listed[-1]["key"])
@@ -163,6 +189,20 @@ class Archive(Case):
         there.unlink()
         self.run_drkit("wal", "get", self.repo, f"0000000100000000000000{number + 1:02X}", there, *system, code=126)
         self.assertFalse(there.exists())
+
+
+class Marks(Case):
+    def test_a_repository_that_is_made_anew_has_none_of_the_files(self):
+        segment = self.home / "000000010000000000000005"
+        page = struct.pack("<HHIQIIQII", 0xD110, 2, 1, 5 << 20, 0, 0, 7, 1 << 20, 8192)
+        segment.write_bytes(page.ljust(1 << 20, b"\0"))
+        self.give(segment)
+        push = ("wal", "push", self.repo, segment, "--spool", self.spool)
+        self.assertEqual([self.json(*push)["outcome"] for _ in range(2)], ["stored", "was_there"])
+        self.repo.rename(self.home / "lost")
+        self.run_drkit("init", self.repo)
+        self.assertEqual([self.json(*push)["outcome"] for _ in range(2)], ["stored", "was_there"])
+        self.assertEqual(len(self.json("wal", "list", self.repo)["wal"]), 1)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Receive(Case):
     def test_a_spool_acknowledges_too(self):
         """What only the spool has goes into the repository even when no server answers any more."""
         self.lose_the_primary(1, "--durable", "spool", "--spool", self.spool, "--store-every", "60000")
-        self.assertEqual([path for path in self.spool.iterdir() if path.suffix == ".received"], [])
+        self.assertEqual(list(self.spool.rglob("*.received")), [])
 
     def lose_the_primary(self, kills, *how):
         how = how or ("--synchronous",)
@@ -92,7 +92,7 @@ class Receive(Case):
         self.assertEqual(report["windows"][0]["end_time_ns"], plan["stop_time_ns"])
 
     def test_lost_log_is_recorded_as_a_gap(self):
-        primary = self.cluster()
+        primary = self.cluster("wal_keep_size=48MB")
         primary.sql("create table history (id int)")
         self.backup(primary)
         receiver = self.receive(primary)
@@ -102,16 +102,19 @@ class Receive(Case):
                                           for item in self.json("wal", "list", self.repo)["wal"]))
         self.end(receiver, signal.SIGINT)
         lost = primary.sql("select pg_walfile_name(pg_current_wal_lsn())")
-        for row in range(2, 7):
+        for row in range(2, 9):
             primary.sql(f"insert into history values ({row})", "select pg_switch_wal()", "checkpoint")
         # A server that summarises its log keeps what it has not summarised yet.
         oldest = "select min(name) from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'"
         wait_for("the loss", lambda: primary.sql("checkpoint", oldest) > lost)
+        kept = primary.sql(oldest)
         receiver = self.receive(primary)
         gaps = wait_for("the gap", lambda: [item for item in self.json("wal", "list", self.repo)["wal"]
                                             if item["kind"] == "gap"])
-        primary.sql("insert into history values (7)", "select pg_switch_wal()")
+        primary.sql("insert into history values (9)", "select pg_switch_wal()")
         end = gaps[0]["end_lsn"]
+        # What the server still had is not lost.
+        self.assertEqual(primary.sql(f"select pg_walfile_name('{end}'::pg_lsn + 1)"), kept)
         wait_for("log behind the gap", lambda: any(item["kind"] == "segment" and item["start_lsn"] == end
                                                    for item in self.json("wal", "list", self.repo)["wal"]))
         self.assertIn("is lost", self.end(receiver, signal.SIGINT))
@@ -133,6 +136,41 @@ class Receive(Case):
         document = self.json("snapshots", self.repo)
         self.assertEqual([one["recovery"][0]["ended_by"] for one in document["snapshots"]], ["gap", "end of log"])
         self.assertEqual(len(self.json("wal", "verify", self.repo, code=5)["windows"]), 2)
+
+    def test_a_later_segment_hides_no_hole(self):
+        """archive_mode was switched on while the receiver was down: what only the slot holds is still fetched."""
+        primary = self.cluster()
+        primary.sql("create table history (id int)")
+        self.backup(primary)
+        receiver = self.receive(primary, "--slot", "drk")
+        self.wait_streaming(primary)
+        self.wait_stored(primary, primary.sql("insert into history values (1)", "select pg_current_wal_lsn()"))
+        self.end(receiver, signal.SIGINT)
+        for row in range(2, 5):
+            later = primary.sql(f"insert into history values ({row})", "select pg_walfile_name(pg_current_wal_lsn())",
+                                "select pg_switch_wal()").split()[0]
+        self.run_drkit("wal", "push", self.repo, primary.folder / "data" / "pg_wal" / later)
+        report = self.json("wal", "verify", self.repo, code=5)
+        self.assertEqual([problem["code"] for problem in report["problems"]], ["wal_hole"])
+        receiver = self.receive(primary, "--slot", "drk")
+        self.wait_stored(primary, primary.sql("insert into history values (5)", "select pg_current_wal_lsn()"))
+        self.assertEqual(self.end(receiver, signal.SIGINT), "")
+        self.assertEqual(self.json("wal", "verify", self.repo)["problems"], [])
+        recovered, _ = self.pitr(primary, "--latest")
+        self.assertEqual(recovered.sql("select count(*) from history"), "5")
+
+    def test_a_slot_that_a_dead_connection_holds_is_waited_for(self):
+        primary = self.cluster()
+        held = self.receive(primary, "--slot", "drk")
+        self.wait_streaming(primary)
+        os.killpg(held.pid, signal.SIGSTOP)
+        receiver = self.receive(primary, "--slot", "drk", "--store-every", "50")
+        time.sleep(2)
+        self.assertIsNone(receiver.poll())
+        self.end(held)
+        written = primary.sql("create table history (id int)", "select pg_current_wal_lsn()")
+        self.wait_stored(primary, written)
+        self.assertIn("is active", self.end(receiver, signal.SIGINT))
 
     def test_timelines_are_followed(self):
         primary = self.cluster()

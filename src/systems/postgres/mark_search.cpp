@@ -1,5 +1,7 @@
 #include "systems/postgres/mark_search.hpp"
 
+#include <algorithm>
+
 #include "systems/postgres/wal_pieces.hpp"
 
 namespace drkit::systems::postgres {
@@ -18,27 +20,65 @@ Result<Bytes> MarkSearch::segment_of(const WalName& object) const {
   return std::move(segment.bytes);
 }
 
+// Records end anywhere: nearly every segment ends in the middle of one, whose rest is the head of the next segment.
+Result<WalScan> MarkSearch::scan_segment(const WalName& object, const Visit& visit) const {
+  DRKIT_ASSIGN(Bytes bytes, segment_of(object));
+  DRKIT_ASSIGN(WalScan scan, scan_wal(bytes, visit));
+  const Lsn border = end_of_segment(object);
+  if (!scan.cut) return scan;
+  const std::vector<WalName> next = map_.objects_between(path_, border, border + 1);
+  if (next.empty()) return scan;
+  DRKIT_ASSIGN(const Bytes rest, segment_of(next.front()));
+  bytes.insert(bytes.end(), rest.begin(), rest.end());
+  const Lsn seen = scan.end;
+  const auto over =
+      scan_wal_until(bytes, border, [&](const WalMark& mark) { return mark.start < seen || visit(mark); });
+  DRKIT_TRY(over);
+  return *over;
+}
+
+Result<std::optional<FoundMark>> MarkSearch::find_in(const WalName& object, const MarkQuery& query, Lsn from, Lsn to,
+                                                     bool border_only) const {
+  const Lsn border = end_of_segment(object);
+  std::optional<FoundMark> found;
+  std::int64_t before = 0;
+  DRKIT_TRY(scan_segment(object, [&](const WalMark& mark) {
+    const bool here = !border_only || mark.end > border;
+    if (here && mark.end > from && mark.start < to && query.wanted(mark)) {
+      found = FoundMark{mark, before};
+      return false;
+    }
+    if (mark.kind != WalMark::Kind::restore_point) before = mark.time_ns;
+    return true;
+  }));
+  return found;
+}
+
 Result<std::optional<FoundMark>> MarkSearch::first(const MarkQuery& query, Lsn from, Lsn to) const {
   Lsn done = 0;
+  std::vector<WalName> skipped;
   for (const WalName& object : map_.objects_between(path_, from, to)) {
     DRKIT_TRY(ctx_.check_cancelled());
     if (object.end <= done) continue;
     if (object.kind == WalKind::segment) {
       DRKIT_ASSIGN(const WalFacts facts, archive_.facts(ctx_, object));
-      if (!query.possible(facts)) continue;
-    }
-    DRKIT_ASSIGN(const Bytes bytes, segment_of(object));
-    done = (object.start / map_.segment_bytes() + 1) * map_.segment_bytes();
-    std::optional<FoundMark> found;
-    std::int64_t before = 0;
-    DRKIT_TRY(scan_wal(bytes, [&](const WalMark& mark) {
-      if (mark.end > from && mark.start < to && query.wanted(mark)) {
-        found = FoundMark{mark, before};
-        return false;
+      if (!query.possible(facts)) {
+        skipped.push_back(object);
+        continue;
       }
-      if (mark.kind != WalMark::Kind::restore_point) before = mark.time_ns;
-      return true;
-    }));
+    }
+    if (!skipped.empty() && end_of_segment(skipped.back()) == object.start) {
+      DRKIT_ASSIGN(const auto found, find_in(skipped.back(), query, from, to, true));
+      if (found) return found;
+      skipped.pop_back();
+    }
+    done = end_of_segment(object);
+    DRKIT_ASSIGN(const auto found, find_in(object, query, from, to, false));
+    if (found) return found;
+  }
+  for (const WalName& object : skipped) {
+    DRKIT_TRY(ctx_.check_cancelled());
+    DRKIT_ASSIGN(const auto found, find_in(object, query, from, to, true));
     if (found) return found;
   }
   return std::optional<FoundMark>();
@@ -46,8 +86,7 @@ Result<std::optional<FoundMark>> MarkSearch::first(const MarkQuery& query, Lsn f
 
 Result<std::int64_t> MarkSearch::time_in_segment(const WalName& object, Lsn lsn) const {
   std::int64_t time = 0;
-  DRKIT_ASSIGN(const Bytes bytes, segment_of(object));
-  DRKIT_TRY(scan_wal(bytes, [&](const WalMark& mark) {
+  DRKIT_TRY(scan_segment(object, [&](const WalMark& mark) {
     if (mark.end > lsn) return false;
     if (mark.kind != WalMark::Kind::restore_point) time = mark.time_ns;
     return true;
@@ -73,12 +112,27 @@ Result<bool> MarkSearch::has_record_from(Lsn lsn, Lsn to) const {
   for (const WalName& object : map_.objects_between(path_, lsn, to)) {
     DRKIT_TRY(ctx_.check_cancelled());
     if (object.end <= done) continue;
-    DRKIT_ASSIGN(const Bytes bytes, segment_of(object));
-    done = (object.start / map_.segment_bytes() + 1) * map_.segment_bytes();
-    DRKIT_ASSIGN(const WalScan scan, scan_wal(bytes, [](const WalMark&) { return true; }));
+    done = end_of_segment(object);
+    DRKIT_ASSIGN(const WalScan scan, scan_segment(object, [](const WalMark&) { return true; }));
     if (scan.records > 0 && scan.last_start >= lsn) return true;
   }
   return false;
+}
+
+// A record may be longer than many segments, of which the last ones end no record.
+Result<Lsn> MarkSearch::last_record_end(Lsn from, Lsn to) const {
+  for (Lsn position = to; position > from;) {
+    DRKIT_TRY(ctx_.check_cancelled());
+    const std::vector<WalName> objects = map_.objects_between(path_, position - 1, position);
+    if (objects.empty()) break;
+    DRKIT_ASSIGN(const Bytes bytes, segment_of(objects.front()));
+    DRKIT_ASSIGN(const WalScan scan, scan_wal(bytes, [](const WalMark&) { return true; }));
+    const Lsn start = objects.front().start / map_.segment_bytes() * map_.segment_bytes();
+    // A record from the segments before may end here and be the last one, if all of it is there.
+    if (scan.records > 0 || (scan.end > start && scan.end <= to)) return std::clamp(scan.end, from, to);
+    position = start;
+  }
+  return from;
 }
 
 }  // namespace drkit::systems::postgres

@@ -26,17 +26,30 @@ class MarkSearch {
       : ctx_(ctx), archive_(archive), map_(map), path_(path) {}
 
   /// The first that ends behind `from` and starts before `to`. Headers are asked first, so most objects stay where they
-  /// are. Errors: corrupt, permission_denied, the storage's.
+  /// are. A record that lies over the border of two segments is in neither header: borders beside a segment that may
+  /// hold it are looked at, and all of them before the answer is that there is none.
+  /// Errors: corrupt, permission_denied, the storage's.
   Result<std::optional<FoundMark>> first(const MarkQuery& query, Lsn from, Lsn to) const;
   /// The time of the last transaction that ended at or before the position; 0 when none did in its segment and the
   /// few before it.
   Result<std::int64_t> time_at(Lsn lsn) const;
   /// Whether a whole record starts at or behind `lsn`, before `to`.
   Result<bool> has_record_from(Lsn lsn, Lsn to) const;
+  /// Behind the last whole record before `to`; `from` when there is none.
+  Result<Lsn> last_record_end(Lsn from, Lsn to) const;
 
  private:
+  using Visit = std::function<bool(const WalMark&)>;
+
+  Result<std::optional<FoundMark>> find_in(const WalName& object, const MarkQuery& query, Lsn from, Lsn to,
+                                           bool border_only) const;
+  /// Scans a segment and the record that lies over its end.
+  Result<WalScan> scan_segment(const WalName& object, const Visit& visit) const;
   Result<std::int64_t> time_in_segment(const WalName& object, Lsn lsn) const;
   Result<Bytes> segment_of(const WalName& object) const;
+  Lsn end_of_segment(const WalName& object) const {
+    return (object.start / map_.segment_bytes() + 1) * map_.segment_bytes();
+  }
 
   const Context& ctx_;
   const WalArchive& archive_;

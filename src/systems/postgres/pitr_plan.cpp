@@ -56,7 +56,15 @@ Result<PitrPlan> Planner::to_latest(const std::vector<BasePoint>& points) const 
                        std::to_string(path_.back().timeline) + " begins");
   }
   DRKIT_ASSIGN(const std::int64_t time, search_.time_at(end));
-  return from(point, end, time);
+  // The stored bytes may end in the middle of a record.
+  DRKIT_ASSIGN(const Lsn stop, search_.last_record_end(point.log_from, end));
+  PitrPlan plan = from(point, std::max(stop, point.end_lsn), time);
+  plan.ended_by = map_.why_it_ends(path_, end);
+  if (plan.ended_by != "end of log") {
+    ctx_.write_log(LogLevel::warning, "the latest that can be reached is " + format_lsn(end) + ": a " + plan.ended_by +
+                                          " in the stored log begins there, and what is stored behind it is not used");
+  }
+  return plan;
 }
 
 Result<PitrPlan> Planner::to_lsn(const std::vector<BasePoint>& points) const {

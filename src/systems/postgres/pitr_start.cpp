@@ -10,6 +10,7 @@
 #include "systems/postgres/boot_server.hpp"
 #include "systems/postgres/control_file.hpp"
 #include "systems/postgres/live_server.hpp"
+#include "systems/postgres/log_time.hpp"
 #include "systems/postgres/wal_history.hpp"
 
 namespace drkit::systems::postgres {
@@ -49,7 +50,8 @@ class Recovery {
   bool is_paused() const { return !after_last(log(), "recovery has paused").empty() || pauses_at_end(); }
   bool pauses_at_end() const { return log().find("pausing at the end of recovery") != std::string::npos; }
   std::string log() const { return tail_of_file(log_file_, kLogTail); }
-  void read_history(PitrReached& reached) const;
+  bool read_history(PitrReached& reached) const;
+  void check_latest(PitrReached& reached, bool known) const;
   PitrReached report(bool finished) const;
 
   std::string data_dir_;
@@ -91,7 +93,7 @@ std::optional<ControlFile> Recovery::control_file() const {
 }
 
 // A promotion leaves in the history of the new timeline where and why the old one was left.
-void Recovery::read_history(PitrReached& reached) const {
+bool Recovery::read_history(PitrReached& reached) const {
   std::error_code failed;
   TimelineId newest = 0;
   fs::directory_iterator at(data_dir_ + "/pg_wal", failed);
@@ -100,14 +102,24 @@ void Recovery::read_history(PitrReached& reached) const {
     if (name.size() != 16 || !name.ends_with(".history")) continue;
     newest = std::max(newest, static_cast<TimelineId>(std::strtoul(name.substr(0, 8).c_str(), nullptr, 16)));
   }
-  if (newest <= plan_.timeline) return;
+  if (newest <= plan_.timeline) return false;
   const auto text = base::read_text_file(data_dir_ + "/pg_wal/" + history_file_name(newest));
-  if (!text || !*text) return;
+  if (!text || !*text) return false;
   const auto lines = parse_history(**text);
-  if (!lines || lines->empty()) return;
+  if (!lines || lines->empty()) return false;
   reached.timeline = newest;
   reached.lsn = lines->back().switch_lsn;
   reached.message = lines->back().reason;
+  return true;
+}
+
+// The server takes any file that it does not get for the end of the log, and promotes there.
+void Recovery::check_latest(PitrReached& reached, bool known) const {
+  if (known && reached.lsn >= plan_.stop_lsn) return;
+  reached.finished = false;
+  reached.message = "the server ended recovery at " + (known ? format_lsn(reached.lsn) : "an unknown position") +
+                    " and was promoted, but the stored log goes on to " + format_lsn(plan_.stop_lsn) +
+                    ": it did not get all of it";
 }
 
 PitrReached Recovery::report(bool finished) const {
@@ -119,10 +131,16 @@ PitrReached Recovery::report(bool finished) const {
   if (const auto lsn =
           parse_lsn(after_last(text, "redo done at ").substr(0, after_last(text, "redo done at ").find(' '))))
     reached.lsn = *lsn;
-  if (finished && action_ == PitrAction::promote) read_history(reached);
-  // The log was read while the plan was made: it knows the last transaction before the point.
-  if (finished) reached.time_ns = plan_.stop_time_ns;
-  if (finished && reached.lsn == 0) reached.lsn = plan_.stop_lsn;
+  if (const auto time = time_of_log(after_last(text, "last completed transaction was at log time "))) {
+    reached.time_ns = *time;
+  }
+  const bool known = finished && read_history(reached);
+  if (finished && plan_.target.kind == PitrKind::latest) {
+    check_latest(reached, known);
+  } else if (finished && reached.lsn == 0) {
+    // The server says that it stopped where it was told to.
+    reached.lsn = plan_.stop_lsn;
+  }
   return reached;
 }
 

@@ -74,14 +74,6 @@ std::vector<TimelineId> ways_from(const WalMap& map, const BasePoint& point) {
   return ways;
 }
 
-std::string end_of_way(const WalMap& map, const Path& path, TimelineId timeline, Lsn end) {
-  if (map.is_gap(path, end)) return "gap";
-  const auto found = map.timelines().find(timeline);
-  const bool more =
-      found != map.timelines().end() && !found->second.spans.empty() && found->second.spans.back().end > end;
-  return more ? "hole" : "end of log";
-}
-
 Result<RecoveryWindow> window_of(TimeReader& times, const WalMap& map, const BasePoint& point, TimelineId timeline) {
   RecoveryWindow window;
   window.system_id = point.system_id;
@@ -92,7 +84,7 @@ Result<RecoveryWindow> window_of(TimeReader& times, const WalMap& map, const Bas
   auto path = map.path_to(timeline);
   if (!path) path = Path{{timeline, 0, ~Lsn{0}}};
   window.end_lsn = reach_from(map, *path, point);
-  window.ended_by = end_of_way(map, *path, timeline, window.end_lsn);
+  window.ended_by = map.why_it_ends(*path, window.end_lsn);
   DRKIT_ASSIGN(const std::int64_t last, last_time_before(times, map, *path, point.log_from, window.end_lsn));
   window.end_time_ns = std::max(window.start_time_ns, last);
   return window;

@@ -59,6 +59,11 @@ ErrorCode code_of_sqlstate(std::string_view sqlstate) {
   return ErrorCode::io;
 }
 
+bool has_sqlstate(const Error& error, std::string_view sqlstate) {
+  return std::any_of(error.context().begin(), error.context().end(),
+                     [&](const auto& item) { return item.first == "sqlstate" && item.second == sqlstate; });
+}
+
 std::string one_line(std::string_view text) {
   text = text.substr(0, text.find('\n'));
   for (const std::string_view mark : {"ERROR:  ", "FATAL:  ", "PANIC:  "}) {

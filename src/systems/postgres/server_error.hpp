@@ -13,6 +13,10 @@ namespace drkit::systems::postgres {
 /// The code that fits a five-letter SQLSTATE; io for those without a better one.
 ErrorCode code_of_sqlstate(std::string_view sqlstate);
 
+/// What the server answers about log that it removed, a slot that lost its log, and one that another connection holds.
+inline constexpr std::string_view kFileGone = "58P01", kSlotLost = "55000", kSlotBusy = "55006";
+bool has_sqlstate(const Error& error, std::string_view sqlstate);
+
 /// First line, without "FATAL:" and the like at the front and without line breaks.
 std::string one_line(std::string_view text);
 

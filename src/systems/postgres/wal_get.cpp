@@ -50,7 +50,8 @@ class Getter {
 // What was put together of pieces may have grown by the time it is asked for.
 void Getter::keep(const WalName& name, const Fetched& fetched) const {
   if (!fetched.segment || !fetched.segment->whole) return;
-  const auto kept = keep_fetched(options_.spool, wal_file_of(name, cluster_.segment_bytes), fetched.segment->bytes);
+  const auto kept =
+      keep_fetched(options_.spool, name.system_id, wal_file_of(name, cluster_.segment_bytes), fetched.segment->bytes);
   if (!kept) ctx_.write_log(LogLevel::warning, "a fetched segment was not kept: " + kept.error().to_string());
 }
 
@@ -66,9 +67,12 @@ Result<void> Getter::get_segment(const WalName& name, const std::string& destina
   for (const WalName& each : wanted) pool.push(each);
   Fetched first = std::move(*pool.pop(true));
   Result<void> delivered = first.segment ? deliver(destination, first.segment->bytes) : first.segment.error();
+  if (!first.segment && first.segment.error().code() == ErrorCode::not_found) {
+    delivered = not_kept(wal_file_of(name, size));
+  }
   first = {};
   for (std::size_t i = 1; i < wanted.size(); ++i) keep(wanted[i], *pool.pop(true));
-  if (ahead) drop_before(options_.spool, wal_file_of(name, size));
+  if (ahead) drop_fetched_before(options_.spool, name.system_id, wal_file_of(name, size));
   return delivered;
 }
 
@@ -84,11 +88,7 @@ Result<void> get_wal(const Context& ctx, const WalArchive& archive, const std::s
   if (!file) return Error(ErrorCode::invalid_argument, "the name is none of a file of the log").with("file", file_name);
   DRKIT_ASSIGN(const ClusterFacts cluster, cluster_for(ctx, archive, destination, options.system_id));
   DRKIT_ASSIGN(const WalName name, name_of(*file, cluster, file_name));
-  if (file->kind == WalKind::segment) {
-    const auto got = Getter(ctx, archive, options, cluster).get_segment(name, destination);
-    if (!got && got.error().code() == ErrorCode::not_found) return not_kept(file_name);
-    return got;
-  }
+  if (file->kind == WalKind::segment) return Getter(ctx, archive, options, cluster).get_segment(name, destination);
   const auto bytes = archive.get(ctx, name);
   if (!bytes && bytes.error().code() == ErrorCode::not_found) return not_kept(file_name);
   DRKIT_TRY(bytes);

@@ -8,19 +8,6 @@ namespace {
 
 constexpr Lsn kNoEnd = std::numeric_limits<Lsn>::max();
 
-void merge(std::vector<WalSpan>& spans) {
-  std::sort(spans.begin(), spans.end(), [](const WalSpan& a, const WalSpan& b) { return a.start < b.start; });
-  std::vector<WalSpan> merged;
-  for (const WalSpan& span : spans) {
-    if (!merged.empty() && span.start <= merged.back().end) {
-      merged.back().end = std::max(merged.back().end, span.end);
-    } else {
-      merged.push_back(span);
-    }
-  }
-  spans = std::move(merged);
-}
-
 // Where timelines that left this one did so.
 std::vector<Lsn> switches_from(const std::map<TimelineId, TimelineMap>& timelines, TimelineId parent) {
   std::vector<Lsn> switches;
@@ -33,6 +20,19 @@ std::vector<Lsn> switches_from(const std::map<TimelineId, TimelineMap>& timeline
 }
 
 }  // namespace
+
+void merge_spans(std::vector<WalSpan>& spans) {
+  std::sort(spans.begin(), spans.end(), [](const WalSpan& a, const WalSpan& b) { return a.start < b.start; });
+  std::vector<WalSpan> merged;
+  for (const WalSpan& span : spans) {
+    if (!merged.empty() && span.start <= merged.back().end) {
+      merged.back().end = std::max(merged.back().end, span.end);
+    } else {
+      merged.push_back(span);
+    }
+  }
+  spans = std::move(merged);
+}
 
 const PathPart* part_at(const Path& path, Lsn lsn) {
   for (const PathPart& part : path) {
@@ -70,7 +70,7 @@ void WalMap::count_partials() {
 
 void WalMap::finish() {
   count_partials();
-  for (auto& [id, timeline] : timelines_) merge(timeline.spans);
+  for (auto& [id, timeline] : timelines_) merge_spans(timeline.spans);
 }
 
 Result<std::map<std::uint64_t, WalMap>> WalMap::load(const Context& ctx, const WalArchive& archive) {
@@ -173,6 +173,13 @@ std::vector<WalName> WalMap::objects_between(const Path& path, Lsn from, Lsn to)
     position = best->end;
   }
   return chosen;
+}
+
+std::string WalMap::why_it_ends(const Path& path, Lsn end) const {
+  if (is_gap(path, end)) return "gap";
+  const auto found = timelines_.find(path.back().timeline);
+  const bool more = found != timelines_.end() && !found->second.spans.empty() && found->second.spans.back().end > end;
+  return more ? "hole" : "end of log";
 }
 
 bool WalMap::is_gap(const Path& path, Lsn at) const {

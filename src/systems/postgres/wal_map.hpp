@@ -44,6 +44,8 @@ class WalMap {
   std::vector<WalName> objects_between(const Path& path, Lsn from, Lsn to) const;
   /// Whether a recorded gap begins where the log was left.
   bool is_gap(const Path& path, Lsn at) const;
+  /// Why the log that leads there does not go on: "end of log", "hole" or "gap".
+  std::string why_it_ends(const Path& path, Lsn end) const;
 
  private:
   void add(const WalName& name);
@@ -57,6 +59,9 @@ class WalMap {
   std::map<TimelineId, TimelineMap> timelines_;
   std::vector<WalName> gaps_;
 };
+
+/// Sorts spans and makes one of those that touch.
+void merge_spans(std::vector<WalSpan>& spans);
 
 /// Where on the path a position lies; null when it is beyond it.
 const PathPart* part_at(const Path& path, Lsn lsn);

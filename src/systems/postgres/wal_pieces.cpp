@@ -1,11 +1,17 @@
 #include "systems/postgres/wal_pieces.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 
 #include "systems/postgres/wal_segment.hpp"
 
 namespace drkit::systems::postgres {
 namespace {
+
+// Pieces go away because a longer one or the whole segment came.
+constexpr int kRounds = 10;
+constexpr std::chrono::milliseconds kPause{50};
 
 // The name was authenticated with the bytes; this finds what was wrong before it was stored.
 Result<void> check_place(const WalName& name, ByteView bytes) {
@@ -31,17 +37,35 @@ Result<SegmentBytes> assemble(const Context& ctx, const WalArchive& archive, con
   return segment;
 }
 
-Result<SegmentBytes> read_grown(const Context& ctx, const WalArchive& archive, const WalName& name) {
-  DRKIT_ASSIGN(const std::vector<WalObject> near, archive.list_near(ctx, name.system_id, name.timeline, name.start));
-  const std::vector<WalName> pieces = chain_of_pieces(near, name);
-  if (!pieces.empty()) return assemble(ctx, archive, name, pieces);
-  const WalName partial{WalKind::partial, name.system_id, name.timeline, name.start, name.end};
+Result<SegmentBytes> read_partial(const Context& ctx, const WalArchive& archive, const WalName& name) {
   SegmentBytes segment;
-  DRKIT_ASSIGN(segment.bytes, archive.get(ctx, partial));
+  DRKIT_ASSIGN(segment.bytes,
+               archive.get(ctx, {WalKind::partial, name.system_id, name.timeline, name.start, name.end}));
   DRKIT_TRY(check_place(name, segment.bytes));
   DRKIT_ASSIGN(const WalScan scan, scan_wal(segment.bytes, [](const WalMark&) { return true; }));
   segment.end = scan.end;
   return segment;
+}
+
+// What reaches furthest; null when something of it went away, for what replaces it is there by now.
+Result<std::optional<SegmentBytes>> read_grown(const Context& ctx, const WalArchive& archive, const WalName& name) {
+  DRKIT_ASSIGN(const std::vector<WalObject> near, archive.list_near(ctx, name.system_id, name.timeline, name.start));
+  const auto listed = [&](WalKind kind) {
+    return std::any_of(near.begin(), near.end(), [&](const WalObject& each) {
+      return each.name.kind == kind && each.name.timeline == name.timeline && each.name.start == name.start;
+    });
+  };
+  if (listed(WalKind::segment)) return std::optional<SegmentBytes>();
+  const std::vector<WalName> pieces = chain_of_pieces(near, name);
+  const bool partial = listed(WalKind::partial);
+  if (pieces.empty() && !partial) return Error(ErrorCode::not_found, "nothing of this segment is stored");
+  auto read = partial ? read_partial(ctx, archive, name) : Result<SegmentBytes>(SegmentBytes{});
+  if (read && !pieces.empty() && (!partial || pieces.back().end > read->end)) {
+    read = assemble(ctx, archive, name, pieces);
+  }
+  if (read) return std::optional(std::move(*read));
+  if (read.error().code() == ErrorCode::not_found) return std::optional<SegmentBytes>();
+  return std::move(read).error();
 }
 
 }  // namespace
@@ -63,7 +87,8 @@ std::vector<WalName> chain_of_pieces(const std::vector<WalObject>& objects, cons
 }
 
 Result<SegmentBytes> read_segment(const Context& ctx, const WalArchive& archive, const WalName& name) {
-  for (int round = 0;; ++round) {
+  for (int round = 0; round < kRounds; ++round) {
+    if (round > 0) DRKIT_TRY(ctx.clock->sleep_for(kPause, ctx.cancel));
     auto whole = archive.get(ctx, name);
     if (whole) {
       if (whole->size() != name.end - name.start) return Error(ErrorCode::corrupt, "a segment of the log is not whole");
@@ -71,10 +96,11 @@ Result<SegmentBytes> read_segment(const Context& ctx, const WalArchive& archive,
       return SegmentBytes{std::move(*whole), name.end, true};
     }
     if (whole.error().code() != ErrorCode::not_found) return whole.error();
-    auto grown = read_grown(ctx, archive, name);
-    // Its pieces may go away because the whole one came: look once more.
-    if (grown || grown.error().code() != ErrorCode::not_found || round > 0) return grown;
+    DRKIT_ASSIGN(auto grown, read_grown(ctx, archive, name));
+    if (grown) return std::move(*grown);
   }
+  // It is there, so nobody may take it for the end of the log.
+  return Error(ErrorCode::unavailable, "the pieces of a segment change faster than they can be read", Retry::yes);
 }
 
 }  // namespace drkit::systems::postgres

@@ -11,8 +11,9 @@ struct SegmentBytes {
   bool whole = false;     ///< stored as one segment
 };
 
-/// The whole segment, else the longest run of pieces from its start, else the partial one.
-/// Errors: not_found, corrupt (also: not the part of the log that its name says), permission_denied.
+/// The whole segment, else the longest run of pieces from its start or the partial one, whichever reaches further.
+/// Errors: not_found (nothing of it is stored), corrupt (also: not the part of the log that its name says),
+///   permission_denied, unavailable (its pieces are replaced all the time).
 Result<SegmentBytes> read_segment(const Context& ctx, const WalArchive& archive, const WalName& name);
 
 /// Those of the pieces that together reach furthest from `start` without a hole, in order; fewest first.

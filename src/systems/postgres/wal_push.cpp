@@ -37,6 +37,7 @@ Result<void> check_segment(const WalPageHeader& page, const WalName& name, ByteV
 
 struct Job {
   std::string path;
+  bool asked_for = false;
 };
 struct Done {
   Result<WalPut> outcome = WalPut::stored;
@@ -47,9 +48,11 @@ class Pusher {
   Pusher(const Context& ctx, const WalArchive& archive, const WalPushOptions& options)
       : ctx_(ctx), archive_(archive), options_(options) {}
 
-  Result<WalPut> push(const std::string& path) const;
+  /// asked_for: no other file of the batch, for which nothing but its mark tells a later call that it is done.
+  Result<WalPut> push(const std::string& path, bool asked_for) const;
 
  private:
+  Result<void> mark(const std::string& file_name, const std::string& fingerprint, bool asked_for) const;
   Result<std::uint64_t> cluster_of(const std::string& path) const {
     if (options_.system_id) return *options_.system_id;
     return system_id_near(path);
@@ -78,7 +81,15 @@ Result<WalPut> Pusher::push_segment(const std::string& path, const WalFileName& 
   return archive_.put(ctx_, *name, bytes, facts);
 }
 
-Result<WalPut> Pusher::push(const std::string& path) const {
+Result<void> Pusher::mark(const std::string& file_name, const std::string& fingerprint, bool asked_for) const {
+  if (options_.spool.directory.empty()) return {};
+  auto marked = mark_pushed(options_.spool, archive_.repository().id(), file_name, fingerprint);
+  if (marked || !asked_for) return marked;
+  ctx_.write_log(LogLevel::warning, "the spool does not remember a stored file: " + marked.error().to_string());
+  return {};
+}
+
+Result<WalPut> Pusher::push(const std::string& path, bool asked_for) const {
   DRKIT_TRY(ctx_.check_cancelled());
   const std::string base_name = fs::path(path).filename().string();
   const auto file = parse_file_name(base_name);
@@ -94,7 +105,7 @@ Result<WalPut> Pusher::push(const std::string& path) const {
     outcome = archive_.put(ctx_, *name, read.bytes);
   }
   if (!outcome) return std::move(outcome).error().with("file", base_name);
-  if (!options_.spool.directory.empty()) DRKIT_TRY(mark_pushed(options_.spool, base_name, read.fingerprint));
+  DRKIT_TRY(mark(base_name, read.fingerprint, asked_for));
   return outcome;
 }
 
@@ -131,13 +142,15 @@ Result<WalPushResult> push_wal(const Context& ctx, const WalArchive& archive, co
   }
   const Pusher pusher(ctx, archive, options);
   std::vector<std::string> paths{path};
+  WalSpool spool = options.spool;
+  spool.repository_id = archive.repository().id();
   for (std::string& more : ready_files(path, options.batch)) {
-    const auto done = wal_was_pushed(more, options.spool);
+    const auto done = wal_was_pushed(more, spool);
     if (!done || !*done) paths.push_back(std::move(more));
   }
   base::OrderedPool<Job, Done> pool(std::min<unsigned>(kThreads, static_cast<unsigned>(paths.size())), paths.size(),
-                                    [&](unsigned, Job&& job) { return Done{pusher.push(job.path)}; });
-  for (std::string& each : paths) pool.push({std::move(each)});
+                                    [&](unsigned, Job&& job) { return Done{pusher.push(job.path, job.asked_for)}; });
+  for (std::string& each : paths) pool.push({std::move(each), &each == paths.data()});
   Result<WalPut> first = std::move(pool.pop(true)->outcome);
   WalPushResult result;
   while (!pool.empty()) {
@@ -147,7 +160,9 @@ Result<WalPushResult> push_wal(const Context& ctx, const WalArchive& archive, co
     if (!other) ctx.write_log(LogLevel::warning, "a file of the batch stays for later: " + other.error().to_string());
   }
   DRKIT_ASSIGN(result.outcome, std::move(first));
-  if (!options.spool.directory.empty()) drop_before(options.spool, std::filesystem::path(path).filename().string());
+  if (!options.spool.directory.empty()) {
+    drop_pushed_before(options.spool, std::filesystem::path(path).filename().string());
+  }
   return result;
 }
 

@@ -1,8 +1,10 @@
 #include "systems/postgres/wal_receive_spool.hpp"
 
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <tuple>
@@ -17,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kSuffix = ".received";
+constexpr std::string_view kSuffix = ".received", kLock = ".lock";
 constexpr std::uint64_t kMostBytes = 64ULL << 20;
 constexpr std::size_t kLeastBytes = 40;              ///< the head of a first page
 constexpr std::uint64_t kMostUnsynced = 1ULL << 20;  ///< a stream that never pauses is told of its progress, too
@@ -121,17 +123,27 @@ Result<void> ReceiveSpool::forget_before(Lsn stored) {
   return {};
 }
 
-Result<std::uint64_t> store_left_over(const Context& ctx, const WalArchive& archive, const std::string& directory) {
-  std::vector<std::pair<WalName, std::string>> found;
+namespace {
+
+using Found = std::vector<std::pair<WalName, std::string>>;
+
+Error cannot_read(const std::string& directory, const std::error_code& failed) {
+  return Error(ErrorCode::io, "cannot read the spool").with("path", directory).with("os", failed.message());
+}
+
+Result<Found> files_in(const std::string& directory) {
+  Found found;
   std::error_code failed;
   for (fs::directory_iterator at(directory, failed); !failed && at != fs::directory_iterator(); at.increment(failed)) {
     if (const auto name = parse_name(at->path().filename().string())) found.emplace_back(*name, at->path().string());
   }
-  if (failed && failed != std::errc::no_such_file_or_directory) {
-    return Error(ErrorCode::io, "cannot read the spool").with("path", directory).with("os", failed.message());
-  }
+  if (failed && failed != std::errc::no_such_file_or_directory) return cannot_read(directory, failed);
   const auto order = [](const WalName& name) { return std::tuple(name.system_id, name.timeline, name.start); };
   std::sort(found.begin(), found.end(), [&](const auto& a, const auto& b) { return order(a.first) < order(b.first); });
+  return found;
+}
+
+Result<std::uint64_t> store_files(const Context& ctx, const WalArchive& archive, const Found& found) {
   for (std::size_t at = 0; at < found.size(); ++at) {
     const auto& [name, path] = found[at];
     const bool last = at + 1 == found.size() || found[at + 1].first.system_id != name.system_id ||
@@ -141,6 +153,73 @@ Result<std::uint64_t> store_left_over(const Context& ctx, const WalArchive& arch
     DRKIT_TRY(base::unlink_at(AT_FDCWD, path));
   }
   return found.size();
+}
+
+// Nothing while another process holds it.
+Result<std::optional<base::UniqueFd>> try_lock(const std::string& folder) {
+  const std::string path = folder + "/" + std::string(kLock);
+  DRKIT_ASSIGN(base::UniqueFd file, base::open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return std::optional(std::move(file));
+  if (errno == EWOULDBLOCK) return std::optional<base::UniqueFd>();
+  return base::errno_error(errno, "lock", path);
+}
+
+// An earlier release's files say whose cluster they are of, but not whose repository.
+Result<void> keep_known_clusters(const Context& ctx, const WalArchive& archive, Found& found) {
+  if (found.empty()) return {};
+  DRKIT_ASSIGN(const std::vector<WalObject> objects, archive.list(ctx, std::nullopt));
+  if (objects.empty()) return {};
+  std::erase_if(found, [&](const auto& file) {
+    const bool known = std::any_of(objects.begin(), objects.end(), [&](const WalObject& object) {
+      return object.name.system_id == file.first.system_id;
+    });
+    if (!known) ctx.write_log(LogLevel::warning, "received log of another cluster stays in the spool: " + file.second);
+    return !known;
+  });
+  return {};
+}
+
+Result<std::uint64_t> store_older_layout(const Context& ctx, const WalArchive& archive, const std::string& spool) {
+  DRKIT_ASSIGN(const auto lock, try_lock(spool));
+  if (!lock) return std::uint64_t{0};
+  DRKIT_ASSIGN(Found found, files_in(spool));
+  DRKIT_TRY(keep_known_clusters(ctx, archive, found));
+  return store_files(ctx, archive, found);
+}
+
+}  // namespace
+
+Result<SpoolFolder> SpoolFolder::open(const std::string& spool, const std::string& repository_id,
+                                      const std::string& slot) {
+  std::string path = spool + "/" + repository_id + (slot.empty() ? "" : "-" + slot);
+  DRKIT_TRY(base::make_directories(path));
+  DRKIT_ASSIGN(auto lock, try_lock(path));
+  if (lock) return SpoolFolder(spool, std::move(path), std::move(*lock));
+  return Error(ErrorCode::precondition_failed, "another receiver for this repository uses this spool")
+      .with("path", path);
+}
+
+Result<std::uint64_t> store_left_over(const Context& ctx, const WalArchive& archive, const std::string& directory) {
+  DRKIT_ASSIGN(const Found found, files_in(directory));
+  return store_files(ctx, archive, found);
+}
+
+Result<std::uint64_t> store_abandoned(const Context& ctx, const WalArchive& archive, const SpoolFolder& own) {
+  const std::string& spool = own.spool();
+  const std::string id = archive.repository().id();
+  std::uint64_t count = 0;
+  std::error_code failed;
+  for (fs::directory_iterator at(spool, failed); !failed && at != fs::directory_iterator(); at.increment(failed)) {
+    const std::string name = at->path().filename().string(), path = at->path().string();
+    if ((name != id && !name.starts_with(id + "-")) || path == own.path() || !at->is_directory(failed)) continue;
+    DRKIT_ASSIGN(const auto lock, try_lock(path));
+    if (!lock) continue;
+    DRKIT_ASSIGN(const std::uint64_t stored, store_left_over(ctx, archive, path));
+    count += stored;
+  }
+  if (failed) return cannot_read(spool, failed);
+  DRKIT_ASSIGN(const std::uint64_t older, store_older_layout(ctx, archive, spool));
+  return count + older;
 }
 
 }  // namespace drkit::systems::postgres

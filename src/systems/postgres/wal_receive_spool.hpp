@@ -46,8 +46,29 @@ class ReceiveSpool {
   std::deque<Lsn> files_;
 };
 
+/// The folder in the spool of one repository and slot, locked: two receivers never touch each other's files.
+class SpoolFolder {
+ public:
+  /// Errors: precondition_failed (another receiver has it), io.
+  static Result<SpoolFolder> open(const std::string& spool, const std::string& repository_id, const std::string& slot);
+  const std::string& path() const { return path_; }
+  const std::string& spool() const { return spool_; }
+
+ private:
+  SpoolFolder(std::string spool, std::string path, base::UniqueFd lock)
+      : spool_(std::move(spool)), path_(std::move(path)), lock_(std::move(lock)) {}
+  std::string spool_;
+  std::string path_;
+  base::UniqueFd lock_;
+};
+
 /// Stores what an earlier run left in the folder, then removes it; the number of files.
 /// Errors: already_exists (other bytes are stored; the file stays), corrupt, the storage's.
 Result<std::uint64_t> store_left_over(const Context& ctx, const WalArchive& archive, const std::string& directory);
+
+/// The same for what receivers that no longer run left elsewhere in the spool: with other slots, and, directly in it,
+/// by earlier releases, which did not say for which repository: then only of clusters whose log this one holds, or all
+/// of it while it holds none. Errors: as store_left_over.
+Result<std::uint64_t> store_abandoned(const Context& ctx, const WalArchive& archive, const SpoolFolder& own);
 
 }  // namespace drkit::systems::postgres

@@ -27,7 +27,8 @@ std::size_t aligned(std::size_t position) { return (position + 7) & ~std::size_t
 // Records lie one after the other through pages whose headers are not part of them.
 class Walker {
  public:
-  Walker(ByteView bytes, const WalPageHeader& first) : bytes_(bytes), first_(first) {}
+  Walker(ByteView bytes, const WalPageHeader& first, Lsn border = ~Lsn{0})
+      : bytes_(bytes), first_(first), border_(border) {}
 
   Result<WalScan> run(const std::function<bool(const WalMark&)>& visit);
 
@@ -35,7 +36,7 @@ class Walker {
   enum class Step : std::uint8_t { record, abandoned, end, cut };
 
   bool enter_page(std::size_t page);
-  bool skip_continuation();
+  bool skip_continuation(bool& cut);
   Step next();
   Step gather(std::size_t at, std::uint32_t total);
   bool is_sound() const;
@@ -43,6 +44,7 @@ class Walker {
 
   ByteView bytes_;
   WalPageHeader first_;
+  Lsn border_;                ///< no record from here on
   std::size_t position_ = 0;  ///< of the next record
   std::size_t start_ = 0;     ///< of the current one
   std::size_t header_bytes_ = 0;
@@ -68,14 +70,16 @@ bool Walker::enter_page(std::size_t page) {
   return true;
 }
 
-bool Walker::skip_continuation() {
+// False when the first record does not begin in these bytes; `cut` when that is because the bytes end before it.
+bool Walker::skip_continuation(bool& cut) {
   std::size_t page = 0;
   if (!enter_page(page)) return false;
   std::size_t left = continues_ ? remaining_ : 0;
   while (header_bytes_ + left > first_.block_bytes) {
     left -= first_.block_bytes - header_bytes_;
     page += first_.block_bytes;
-    if (!enter_page(page)) return false;
+    cut = page + kLongHeader > bytes_.size();
+    if (cut || !enter_page(page)) return false;
   }
   position_ = aligned(page + header_bytes_ + left);
   return true;
@@ -136,9 +140,9 @@ Walker::Step Walker::next() {
 Result<WalScan> Walker::run(const std::function<bool(const WalMark&)>& visit) {
   WalScan scan;
   scan.end = first_.address;
-  if (!skip_continuation()) return scan;
+  if (!skip_continuation(scan.cut)) return scan;
   scan.end = address(position_);
-  for (;;) {
+  while (scan.end < border_) {
     const Step step = next();
     scan.cut = step == Step::cut;
     if (step == Step::abandoned) continue;
@@ -204,6 +208,11 @@ Result<WalPageHeader> parse_first_page(ByteView bytes) {
 Result<WalScan> scan_wal(ByteView bytes, const std::function<bool(const WalMark&)>& visit) {
   DRKIT_ASSIGN(const WalPageHeader first, parse_first_page(bytes));
   return Walker(bytes, first).run(visit);
+}
+
+Result<WalScan> scan_wal_until(ByteView bytes, Lsn border, const std::function<bool(const WalMark&)>& visit) {
+  DRKIT_ASSIGN(const WalPageHeader first, parse_first_page(bytes));
+  return Walker(bytes, first, border).run(visit);
 }
 
 Result<WalFacts> facts_of_segment(ByteView bytes) {

@@ -35,13 +35,16 @@ struct WalScan {
   Lsn end = 0;         ///< behind the last whole record
   Lsn last_start = 0;  ///< where that one starts
   std::uint64_t records = 0;
-  bool cut = false;  ///< a record runs over the end of the bytes; its beginning is at `end`
+  bool cut = false;  ///< a record runs over the end of the bytes; its beginning is at `end`, or before the bytes
 };
 
 /// Walks the records of consecutive log bytes that begin with a segment, visiting marks; a false answer stops it.
 /// It ends without an error where the log ends: at the first record that is none (zeros, an old page, a wrong CRC).
 /// Errors: corrupt when not even the first page is one.
 Result<WalScan> scan_wal(ByteView bytes, const std::function<bool(const WalMark&)>& visit);
+
+/// The same for records that begin before `border`, which the bytes go beyond.
+Result<WalScan> scan_wal_until(ByteView bytes, Lsn border, const std::function<bool(const WalMark&)>& visit);
 
 /// What scan_wal sees in a segment, as the repository keeps it.
 Result<WalFacts> facts_of_segment(ByteView bytes);

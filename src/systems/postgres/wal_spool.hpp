@@ -18,17 +18,22 @@ std::string spool_folder(const WalSpool& spool);
 /// What changes whenever a file is written or exchanged.
 std::string fingerprint_of(const struct stat& status);
 
-/// Says that the file as it was with this fingerprint is stored. Losing the mark costs time, nothing else.
-Result<void> mark_pushed(const WalSpool& spool, const std::string& file_name, const std::string& fingerprint);
+/// Says that the file as it was with this fingerprint is stored in the repository of this id. Losing the mark costs
+/// time, nothing else.
+Result<void> mark_pushed(const WalSpool& spool, const std::string& repository_id, const std::string& file_name,
+                         const std::string& fingerprint);
+/// Removes the marks of files that sort before the name: the server has passed them.
+void drop_pushed_before(const WalSpool& spool, const std::string& file_name);
 
 /// Keeps a fetched segment with a checksum. Not synced: a torn one is noticed when it is taken.
-Result<void> keep_fetched(const WalSpool& spool, const std::string& file_name, ByteView bytes);
-/// Null when there is none, or it is damaged (it is removed then).
-Result<std::optional<Bytes>> take_fetched(const WalSpool& spool, const std::string& file_name);
-/// Removes what is kept for files that sort before the name: the server has passed them.
-void drop_before(const WalSpool& spool, const std::string& file_name);
+Result<void> keep_fetched(const WalSpool& spool, std::uint64_t system_id, const std::string& file_name, ByteView bytes);
+/// Null when there is none of this cluster, or it is damaged (it is removed then).
+Result<std::optional<Bytes>> take_fetched(const WalSpool& spool, std::uint64_t system_id, const std::string& file_name);
+/// Removes the cluster's segments that sort before the name.
+void drop_fetched_before(const WalSpool& spool, std::uint64_t system_id, const std::string& file_name);
 
-/// Writes a temporary file beside the destination, syncs it, renames it and syncs the folder.
+/// Writes a temporary file beside the destination, syncs it, renames it and syncs the folder. Errors: io, also when
+/// the folder is not there: not_found would say that the file is not kept.
 Result<void> deliver(const std::string& destination, ByteView bytes);
 /// The bytes of a file that does not change while it is read, with its state. Errors: not_found, io,
 /// precondition_failed when it changed, invalid_argument when it is larger than `limit`.

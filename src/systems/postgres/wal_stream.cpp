@@ -13,6 +13,7 @@ namespace drkit::systems::postgres {
 namespace {
 
 constexpr int kOldestVersion = 150000;
+constexpr std::uint64_t kLargestSegment = 64ULL << 20;  // docs/format/wal.md
 constexpr std::size_t kDataHeader = 25, kKeepalive = 18, kMaxSlotName = 63;
 
 // The protocol's numbers are big-endian.
@@ -50,6 +51,12 @@ Result<void> check_slot_name(const std::string& slot) {
   const bool fits = slot.size() <= kMaxSlotName &&
                     slot.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
   return fits ? Result<void>() : Error(ErrorCode::invalid_argument, "a slot's name is made of a-z, 0-9 and _");
+}
+
+Result<void> check_segment_size(std::uint64_t bytes) {
+  if (bytes <= kLargestSegment) return {};
+  return Error(ErrorCode::unsupported, "the server's segments (wal_segment_size) are larger than 64 MiB")
+      .with("wal_segment_size", std::to_string(bytes));
 }
 
 Result<StreamEvent> parse_stream_message(ByteView message) {

@@ -71,4 +71,7 @@ class WalStream {
 /// A name as the protocol takes it. Errors: invalid_argument when a slot cannot be called so.
 Result<void> check_slot_name(const std::string& slot);
 
+/// Errors: unsupported when a segment would not fit into an object.
+Result<void> check_segment_size(std::uint64_t bytes);
+
 }  // namespace drkit::systems::postgres

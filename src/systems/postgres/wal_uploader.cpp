@@ -15,11 +15,14 @@ constexpr std::size_t kFullLimit = 2;    ///< segments that wait to be stored
 constexpr std::size_t kMergeCount = 16;  ///< pieces of a level that become one of the next
 constexpr Lsn kMostMerged = 1 << 20;     ///< larger ones are few enough as they are, and dear to rewrite
 
+constexpr std::chrono::milliseconds kPoll{50};
+
 }  // namespace
 
 WalUploader::WalUploader(const Context& ctx, const WalArchive& archive, UploadStart start,
                          const WalReceiveOptions& options, int wake_fd)
     : ctx_(ctx),
+      caller_(ctx.cancel),
       archive_(archive),
       start_(std::move(start)),
       synchronous_(options.synchronous),
@@ -34,8 +37,8 @@ WalUploader::WalUploader(const Context& ctx, const WalArchive& archive, UploadSt
   ctx_.cancel = CancelToken();
   open_.push_back(make_segment(start_.start));
   open_.back()->known = start_.known;
-  piece_thread_ = std::thread([this] { run_pieces(); });
-  segment_thread_ = std::thread([this] { run_segments(); });
+  piece_thread_ = std::thread([this] { run_pieces(), end_thread(); });
+  segment_thread_ = std::thread([this] { run_segments(), end_thread(); });
 }
 
 WalUploader::~WalUploader() {
@@ -44,6 +47,7 @@ WalUploader::~WalUploader() {
     finishing_ = true;
     if (!error_) error_ = Error(ErrorCode::cancelled, "given up");
   }
+  ctx_.cancel.cancel();
   changed_.notify_all();
   if (piece_thread_.joinable()) piece_thread_.join();
   if (segment_thread_.joinable()) segment_thread_.join();
@@ -96,7 +100,9 @@ Result<void> WalUploader::append(Lsn at, ByteView bytes) {
   if (at + bytes.size() <= received_) return {};
   bytes = bytes.subspan(static_cast<std::size_t>(received_ - at));
   while (!bytes.empty()) {
-    changed_.wait(lock, [&] { return error_ || open_.size() <= kFullLimit; });
+    while (!changed_.wait_for(lock, kPoll, [&] { return error_ || open_.size() <= kFullLimit; })) {
+      if (caller_.cancelled()) return Error(ErrorCode::cancelled, "cancelled while the storage took nothing in");
+    }
     if (error_) return *error_;
     Segment& growing = *open_.back();
     const std::size_t count = std::min(bytes.size(), growing.bytes.size() - growing.filled);
@@ -307,12 +313,26 @@ void WalUploader::run_segments() {
   }
 }
 
-Result<void> WalUploader::finish() {
-  {
-    const std::lock_guard lock(mutex_);
-    finishing_ = true;
-  }
+void WalUploader::end_thread() {
+  const std::lock_guard lock(mutex_);
+  --running_;
   changed_.notify_all();
+}
+
+Result<void> WalUploader::finish(std::chrono::milliseconds grace) {
+  Lock lock(mutex_);
+  finishing_ = true;
+  changed_.notify_all();
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  while (!changed_.wait_for(lock, kPoll, [this] { return running_ == 0; })) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!deadline && caller_.cancelled()) deadline = now + grace;
+    if (!deadline || now < *deadline || ctx_.cancel.cancelled()) continue;
+    ctx_.cancel.cancel();
+    if (!error_) error_ = Error(ErrorCode::cancelled, "the storage did not take the rest in");
+    changed_.notify_all();
+  }
+  lock.unlock();
   if (piece_thread_.joinable()) piece_thread_.join();
   if (segment_thread_.joinable()) segment_thread_.join();
   return state();

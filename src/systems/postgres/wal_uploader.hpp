@@ -43,8 +43,9 @@ class WalUploader {
   Lsn received() const;
   Lsn durable() const;
   Result<void> state() const;
-  /// Stores everything that was received and ends the threads. Errors: that of storing.
-  Result<void> finish();
+  /// Stores everything that was received and ends the threads. Once the caller has cancelled, what is not stored within
+  /// the grace is given up. Errors: that of storing, cancelled (given up).
+  Result<void> finish(std::chrono::milliseconds grace = std::chrono::seconds(10));
 
   std::uint64_t segments() const { return segments_; }
   std::uint64_t pieces() const { return pieces_; }
@@ -89,8 +90,10 @@ class WalUploader {
   SegmentPtr make_segment(Lsn start) const;
   void advance();
   void wake() const;
+  void end_thread();
 
-  Context ctx_;
+  Context ctx_;               ///< its token ends puts under way
+  const CancelToken caller_;  ///< ends only receiving
   const WalArchive& archive_;
   const UploadStart start_;
   const bool synchronous_;
@@ -105,6 +108,7 @@ class WalUploader {
   Lsn received_ = 0;
   Lsn durable_ = 0;
   bool finishing_ = false;
+  int running_ = 2;  ///< threads
   std::optional<Error> error_;
   std::atomic<std::uint64_t> segments_{0}, pieces_{0};
   std::thread piece_thread_, segment_thread_;

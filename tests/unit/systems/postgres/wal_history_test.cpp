@@ -94,6 +94,11 @@ TEST_CASE("messages of the stream") {
   CHECK(std::all_of(status.begin() + 17, status.end(), [](std::byte b) { return b == std::byte{0}; }));
 }
 
+TEST_CASE("segments that fit into no object are refused") {
+  CHECK(check_segment_size(64 << 20).ok());
+  CHECK(check_segment_size(128 << 20).error().code() == ErrorCode::unsupported);
+}
+
 TEST_CASE("times of the server and of this library") {
   CHECK(wall_ns_of_server(0) == 946'684'800'000'000'000);
   CHECK(server_time_of_wall(wall_ns_of_server(123'456'789)) == 123'456'789);

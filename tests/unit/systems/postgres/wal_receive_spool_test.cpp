@@ -118,3 +118,60 @@ TEST_CASE_FIXTURE(Fixture, "a file that ends with a switch is whole, and one tha
   CHECK(*store_left_over({}, archive, folder) == 1);
   CHECK(archive.list({}, kSystem)->size() == 1);
 }
+
+TEST_CASE_FIXTURE(Fixture, "a full file that is all one record's middle is kept") {
+  WalBuilder whole(kSystem, 1, kStart, kSegment);
+  whole.add(10, 0, 1, Bytes(3 * kSegment, std::byte{5}));
+  const ByteView middle = ByteView(whole.bytes()).subspan(kSegment, kSegment);
+  ReceiveSpool spool(folder, kSystem, 1, kSegment, kStart + kSegment);
+  REQUIRE(spool.append(kStart + kSegment, middle).ok());
+  REQUIRE(spool.sync().ok());
+  REQUIRE(store_left_over({}, archive, folder).ok());
+  CHECK(end_in(kStart + kSegment) == kStart + 2 * kSegment);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a folder of the spool belongs to one receiver of one repository") {
+  const std::string id = archive.repository().id();
+  auto own = SpoolFolder::open(folder, id, "");
+  REQUIRE_MESSAGE(own.ok(), own.error().to_string());
+  CHECK(SpoolFolder::open(folder, id, "").error().code() == ErrorCode::precondition_failed);
+  const auto other = SpoolFolder::open(folder, "another", "");
+  REQUIRE(other.ok());
+  CHECK(other->path() != own->path());
+  const auto slot = SpoolFolder::open(folder, id, "slot");
+  REQUIRE(slot.ok());
+  // Files of a receiver that lives stay untouched, whoever looks.
+  add_rows(50'000);
+  const auto write = [&](const std::string& place) {
+    ReceiveSpool spool(place, kSystem, 1, kSegment, kStart);
+    REQUIRE(spool.append(kStart, log.bytes()).ok());
+    REQUIRE(spool.sync().ok());
+  };
+  write(other->path());
+  write(slot->path());
+  CHECK(*store_abandoned({}, archive, *own) == 0);
+  CHECK(archive.list({}, kSystem)->empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "what was left under another slot and by an earlier release is found") {
+  const std::string id = archive.repository().id();
+  add_rows(2 * kSegment);
+  const auto write = [&](const std::string& place, std::uint64_t system_id, std::size_t from) {
+    ReceiveSpool spool(place, system_id, 1, kSegment, kStart + from);
+    REQUIRE(spool.append(kStart + from, ByteView(log.bytes()).subspan(from, kSegment)).ok());
+    REQUIRE(spool.sync().ok());
+  };
+  {
+    const auto before = SpoolFolder::open(folder, id, "before");
+    REQUIRE(before.ok());
+    write(before->path(), kSystem, 0);
+  }
+  const auto own = SpoolFolder::open(folder, id, "now");
+  REQUIRE(own.ok());
+  CHECK(*store_abandoned({}, archive, *own) == 1);
+  write(folder, kSystem, kSegment);
+  write(folder, kSystem + 1, kSegment);
+  CHECK(*store_abandoned({}, archive, *own) == 1);
+  CHECK(archive.list({}, kSystem)->size() == 2);
+  CHECK(archive.list({}, kSystem + 1)->empty());
+}

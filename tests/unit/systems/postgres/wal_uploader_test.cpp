@@ -37,11 +37,11 @@ class SlowStorage final : public Storage {
     return inner_->get(ctx, key, range);
   }
   Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
-    wait_while(bytes.size() > hold_above_);
+    DRKIT_TRY(wait_while(ctx, bytes.size() > hold_above_));
     return inner_->put(ctx, key, bytes, options);
   }
   Result<void> remove(const Context& ctx, std::string_view key) override {
-    wait_while(hold_removes_);
+    DRKIT_TRY(wait_while(ctx, hold_removes_));
     return inner_->remove(ctx, key);
   }
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
@@ -64,12 +64,14 @@ class SlowStorage final : public Storage {
   }
 
  private:
-  void wait_while(bool holding) {
-    if (!holding) return;
+  /// A cancel ends the waiting.
+  Result<void> wait_while(const Context& ctx, bool holding) {
+    if (!holding) return {};
     std::unique_lock lock(mutex_);
     held_ = true;
     changed_.notify_all();
-    changed_.wait(lock, [this] { return open_; });
+    while (!changed_.wait_for(lock, 10ms, [this] { return open_; })) DRKIT_TRY(ctx.check_cancelled());
+    return {};
   }
 
   StoragePtr inner_ = make_memory_storage();
@@ -245,6 +247,49 @@ TEST_CASE_FIXTURE(Fixture, "making one of many pieces keeps nobody waiting") {
   const auto names = stored();
   CHECK(names.size() == 15);
   CHECK(names.front().end == kStart + 16 * 5000);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "after a cancel what the storage does not take in is given up, and not before the grace is over") {
+  WalReceiveOptions options;
+  options.synchronous = true;
+  storage->hold_above(60'000);
+  const auto upload = uploader(options);
+  const Bytes log = log_of(100'000);
+  REQUIRE(upload->append(kStart, log).ok());
+  storage->wait_until_held();
+  ctx.cancel.cancel();
+  const auto before = std::chrono::steady_clock::now();
+  CHECK(upload->finish(300ms).error().code() == ErrorCode::cancelled);
+  CHECK(std::chrono::steady_clock::now() >= before + 300ms);
+  CHECK(upload->durable() == kStart);
+  CHECK(upload->received() == kStart + log.size());
+}
+
+TEST_CASE_FIXTURE(Fixture, "after a cancel what is on its way is stored within the grace") {
+  WalReceiveOptions options;
+  options.synchronous = true;
+  storage->hold_above(60'000);
+  const auto upload = uploader(options);
+  const Bytes log = log_of(100'000);
+  REQUIRE(upload->append(kStart, log).ok());
+  storage->wait_until_held();
+  ctx.cancel.cancel();
+  std::thread opens([&] {
+    std::this_thread::sleep_for(100ms);
+    storage->open();
+  });
+  CHECK(upload->finish(20s).ok());
+  opens.join();
+  CHECK(upload->durable() == kStart + log.size());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a cancel is heard also while two full segments wait") {
+  WalReceiveOptions options;
+  options.store_bytes = 0;
+  const auto upload = uploader(options);
+  ctx.cancel.cancel();
+  CHECK(upload->append(kStart, log_of(4 * kSegment)).error().code() == ErrorCode::cancelled);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a segment is durable before the pieces that it replaces are taken away") {
