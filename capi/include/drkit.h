@@ -33,6 +33,7 @@
 #define DRKIT_H
 
 #include <drkit_base.h>
+#include <drkit_mirror.h>
 #include <drkit_object_lock.h>
 #include <drkit_operations.h>
 #include <drkit_pitr.h>

@@ -62,7 +62,9 @@ DRK_API drk_status drk_backup_source(const drk_context* ctx, drk_repository* rep
 /** Options of drk_restore and drk_restore_plan. */
 typedef struct drk_restore_options {
   uint32_t struct_size;
-  uint32_t delta;     /**< non-zero: over an existing tree, writing only what differs */
+  /** Non-zero: over an existing tree, writing only what differs. Files that are not in the snapshot are removed, but
+   * for what lies where the backup could not read, and not at all with includes or excludes. */
+  uint32_t delta;
   uint32_t no_owners; /**< non-zero: leave owners alone even when the process may set them */
   uint32_t reserved;
   const char* const* includes; /**< globs; none: everything */

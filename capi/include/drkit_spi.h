@@ -120,7 +120,7 @@ typedef struct drk_source_vtable {
   uint64_t (*estimated_bytes)(void* user_data); /**< may be NULL; 0 when unknown */
   /** Fills `out`, made with DRK_ENTRY_INIT; path left NULL is the end. Texts live until the next call of a callback. */
   drk_status (*next)(const drk_cancel_token* cancel, drk_entry* out, drk_error** err, void* user_data);
-  /** Sets *data_bytes to what was put at the buffer's start, or *hole_bytes to zeros that follow; both 0: the end. */
+  /** Sets *data_bytes to what was put at the buffer's start, *hole_bytes to zeros that follow it; both 0: the end. */
   drk_status (*read)(const drk_cancel_token* cancel, void* buffer, size_t capacity, size_t* data_bytes,
                      uint64_t* hole_bytes, drk_error** err, void* user_data);
   /** After the end was read: an error when the content changed while being read. May be NULL. */

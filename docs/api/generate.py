@@ -46,7 +46,7 @@ def summary(declaration):
 def c_page():
     lines = ["# C", "", "Generated from the comments of the headers by `docs/api/generate.py`.", ""]
     for name in ("drkit.h", "drkit_base.h", "drkit_repository.h", "drkit_operations.h", "drkit_wal.h",
-                 "drkit_pitr.h", "drkit_spi.h"):
+                 "drkit_pitr.h", "drkit_probe.h", "drkit_mirror.h", "drkit_object_lock.h", "drkit_spi.h"):
         text = (INCLUDE / name).read_text()
         lines += head(name, text)
         for comment, declaration in declared(text):

@@ -63,6 +63,12 @@ Json entry_json(const drkit::Entry& entry) {
   return object;
 }
 
+void add_gaps(Json& document, const std::vector<drkit::MirrorGap>& gaps) {
+  for (const drkit::MirrorGap& gap : gaps) {
+    document["mirror_gaps"].push_back({{"copy", gap.copy + 1}, {"key", gap.key}, {"reason", gap.reason}});
+  }
+}
+
 Json error_document(const drkit::Error& error) {
   Json document;
   document["status"] = error.code() == drkit::ErrorCode::cancelled ? "interrupted" : "failed";

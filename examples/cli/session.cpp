@@ -149,7 +149,8 @@ Result<drkit::StorageOptions> Session::with_access(const drkit::StorageOptions& 
 
 Result<drkit::StoragePtr> Session::storage(const std::string& address, const drkit::StorageOptions& options) {
   DRKIT_ASSIGN(const drkit::StorageOptions full, with_access(options));
-  return drkit::open_storage(context_, address, full);
+  DRKIT_ASSIGN(place_, drkit::open_storage(context_, address, full));
+  return place_;
 }
 
 Result<drkit::OpenOptions> Session::open_options() {
@@ -164,18 +165,32 @@ Result<drkit::Repository> Session::open(const std::string& address, const drkit:
   DRKIT_ASSIGN(drkit::OpenOptions open, open_options());
   DRKIT_ASSIGN(drkit::StoragePtr place, storage(address, options));
   DRKIT_ASSIGN(open.credential, find_credential(context_, options_.secrets));
-  place_ = place;
   return drkit::Repository::open(context_, std::move(place), std::move(open));
 }
 
 drkit::Result<std::vector<drkit::MirrorGap>> Session::missing_copies() {
-  DRKIT_ASSIGN(std::vector<drkit::MirrorGap> gaps, drkit::settle_mirror(context_, place_));
+  DRKIT_ASSIGN(drkit::MirrorHealed settled, drkit::settle_mirror(context_, place_));
+  show_gaps(settled.left);
+  return std::move(settled.left);
+}
+
+drkit::Result<std::vector<drkit::MirrorGap>> Session::differing_copies() {
+  const auto control = drkit::mirror_control(place_);
+  if (control == nullptr) return std::vector<drkit::MirrorGap>();
+  // A copy that cannot be listed is a gap, too.
+  static_cast<void>(control->compare(context_));
+  DRKIT_TRY(context_.check_cancelled());
+  std::vector<drkit::MirrorGap> gaps = control->pending();
+  show_gaps(gaps);
+  return gaps;
+}
+
+void Session::show_gaps(const std::vector<drkit::MirrorGap>& gaps) {
   constexpr std::size_t kShown = 50;
   for (std::size_t i = 0; i < gaps.size() && i < kShown && !json(); ++i) {
     screen_.line("drkit: copy " + std::to_string(gaps[i].copy + 1) + " of the mirror lacks " +
                  (gaps[i].key.empty() ? "objects" : gaps[i].key) + ": " + gaps[i].reason);
   }
-  return gaps;
 }
 
 void Session::print(std::string_view text) {

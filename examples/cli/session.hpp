@@ -77,6 +77,8 @@ class Session {
   drkit::Result<drkit::OpenOptions> open_options();
   /// After an operation on the repository that was opened: what is not on every copy of a mirror. Shows it to people.
   drkit::Result<std::vector<drkit::MirrorGap>> missing_copies();
+  /// The same without changing anything.
+  drkit::Result<std::vector<drkit::MirrorGap>> differing_copies();
 
   /// Writes to standard output; a failure shows itself in finish().
   void print(std::string_view text);
@@ -89,6 +91,7 @@ class Session {
   void problems(const std::vector<drkit::Problem>& list, std::uint64_t total);
 
  private:
+  void show_gaps(const std::vector<drkit::MirrorGap>& gaps);
   void configure();
   int finish(int code);
 
@@ -117,6 +120,8 @@ class JsonList {
 
 Json entry_json(const drkit::Entry& entry);
 Json error_document(const drkit::Error& error);
+/// "mirror_gaps", when there are any.
+void add_gaps(Json& document, const std::vector<drkit::MirrorGap>& gaps);
 /// Puts a path under "path", and its bytes under "path_hex" when they are no UTF-8.
 void put_path(Json& object, const std::string& path);
 std::string clean_path(std::string_view path);

@@ -86,12 +86,10 @@ Result<int> run_backup(Session& session, const BackupArguments& arguments) {
   session.screen().clear();
   DRKIT_ASSIGN(const std::vector<MirrorGap> gaps, session.missing_copies());
   // Whole on the quorum and not on every copy: that is no success.
-  const Status status = gaps.empty() || snapshot.status != Status::complete ? snapshot.status : Status::partial;
+  const Status status = status_with_gaps(snapshot.status, gaps);
   if (session.json()) {
     Json document = {{"status", status_name(status)}, {"snapshot", Json::parse(to_json(snapshot))}};
-    for (const MirrorGap& gap : gaps) {
-      document["mirror_gaps"].push_back({{"copy", gap.copy + 1}, {"key", gap.key}, {"reason", gap.reason}});
-    }
+    add_gaps(document, gaps);
     session.print_document(document);
   }
   show(session, snapshot);

@@ -102,12 +102,17 @@ Result<int> run_check(Session& session, const CheckArguments& arguments) {
   session.screen().clear();
   DRKIT_TRY(write_report(arguments.html_file, to_html(report)));
   DRKIT_TRY(write_report(arguments.junit_file, to_junit(report)));
+  DRKIT_ASSIGN(const std::vector<MirrorGap> gaps, session.differing_copies());
   if (session.json()) {
-    session.print_document(
-        {{"status", report.ok() ? "complete" : "damaged"}, {"report", Json::parse(to_json(report))}});
+    const char* status = !report.ok() ? "damaged" : gaps.empty() ? "complete" : "partial";
+    Json document = {{"status", status}, {"report", Json::parse(to_json(report))}};
+    add_gaps(document, gaps);
+    session.print_document(document);
   }
   show(session, report);
-  return report.ok() ? kComplete : kDamage;
+  if (!report.ok()) return kDamage;
+  // Something can be restored from the copies together, and not from each of them.
+  return exit_code(status_with_gaps(Status::complete, gaps));
 }
 
 }  // namespace

@@ -44,13 +44,17 @@ Result<int> run_init(Session& session, const InitOptions& options) {
   const std::string name = storage->info().name;
   DRKIT_ASSIGN(const Repository repository,
                Repository::create(session.context(), std::move(storage), std::move(create), std::move(open)));
+  DRKIT_ASSIGN(const std::vector<MirrorGap> gaps, session.missing_copies());
+  const Status status = status_with_gaps(Status::complete, gaps);
   if (session.json()) {
-    session.print_document(
-        {{"status", "complete"}, {"repository", {{"id", repository.id()}, {"storage", to_utf8(name)}}}});
+    Json document = {{"status", status_name(status)},
+                     {"repository", {{"id", repository.id()}, {"storage", to_utf8(name)}}}};
+    add_gaps(document, gaps);
+    session.print_document(document);
   }
   session.summary("made repository " + repository.id().substr(0, 8) + " at " + visible(name));
   session.summary("keep the password or key safe: without one of them nothing can be restored");
-  return kComplete;
+  return exit_code(status);
 }
 
 }  // namespace

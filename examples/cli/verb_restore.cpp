@@ -93,7 +93,8 @@ void add_restore(CLI::App& app, Session& session) {
   verb->add_option("--exclude", arguments->options.excludes, "Glob of what to leave out; repeatable")
       ->allow_extra_args(false);
   verb->add_flag("--delta", arguments->options.delta,
-                 "Over an existing tree: write what differs, remove what is not in the snapshot");
+                 "Over an existing tree: write what differs, remove what is not in the snapshot (nothing is removed "
+                 "with --include or --exclude, nor what the backup could not read)");
   verb->add_flag("--plan", arguments->plan, "Say what would be done, and do nothing");
   verb->add_flag("--no-owners", arguments->no_owners, "Leave the owners as they come");
   verb->add_option("--tablespace", arguments->tablespaces,

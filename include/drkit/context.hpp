@@ -75,9 +75,8 @@ struct Context {
     if (cancel.cancelled()) return Error(ErrorCode::cancelled, "cancelled by the caller");
     return {};
   }
-  void write_log(LogLevel level, std::string_view message) const {
-    if (log != nullptr) log->log(level, message);
-  }
+  /// Gives a line to the sink, one call at a time in the whole process.
+  DRKIT_API void write_log(LogLevel level, std::string_view message) const;
 };
 
 }  // namespace drkit

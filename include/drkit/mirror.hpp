@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include <drkit/snapshot.hpp>
 #include <drkit/storage.hpp>
 
 namespace drkit {
@@ -11,9 +12,16 @@ namespace drkit {
 /// The control of a mirror that open_storage() gave, or mirror(); null for every other storage.
 DRKIT_API std::shared_ptr<MirrorControl> mirror_control(const StoragePtr& storage);
 
-/// What the copies lack after an operation: compares them, brings over what is missing, and answers what could not be
-/// healed. Empty: everything is on every copy; for a storage that is no mirror, too. A copy that cannot be asked is a
-/// gap with an empty key. Errors: cancelled.
-DRKIT_API Result<std::vector<MirrorGap>> settle_mirror(const Context& ctx, const StoragePtr& storage);
+/// Call it after each operation over a mirror: compares the copies, brings over what is missing, and answers what could
+/// not be healed. Nothing left: everything is on every copy; for a storage that is no mirror, too. A copy that cannot
+/// be asked is a gap with an empty key. Errors: cancelled.
+DRKIT_API Result<MirrorHealed> settle_mirror(const Context& ctx, const StoragePtr& storage);
+
+/// What an operation came to when its result is whole on the quorum and `gaps` are left: no longer complete.
+DRKIT_API Status status_with_gaps(Status status, const std::vector<MirrorGap>& gaps);
+
+/// The places below a mirror, a cache, or one over the other: where the objects really are, for whoever must look at
+/// every copy. Empty for every other storage, also for one that wraps a mirror or a cache itself.
+DRKIT_API std::vector<StoragePtr> storage_copies(const Storage& storage);
 
 }  // namespace drkit

@@ -14,7 +14,9 @@ namespace drkit {
 struct RestoreOptions {
   std::vector<std::string> includes;  ///< globs; empty: everything
   std::vector<std::string> excludes;
-  bool delta = false;  ///< over an existing tree, writing only what differs
+  /// Over an existing tree, writing only what differs. Files that are not in the snapshot are removed, but for what
+  /// lies where the backup could not read, and not at all with includes or excludes.
+  bool delta = false;
   bool owners = true;  ///< set owners when the process may
 };
 

@@ -95,11 +95,11 @@ DRKIT_API StoragePtr with_throttle(StoragePtr inner, ThrottleOptions options);
 /// Lets at most `calls` calls be under way at once; the others wait, and their cancelled contexts end the wait.
 DRKIT_API StoragePtr with_concurrency(StoragePtr inner, unsigned calls);
 
-/// Keeps what get answered in a local directory, and answers the same get from there. For objects that never change:
-/// an object that another process replaced or removed may still be answered as it was. What is kept is checksummed,
-/// and bytes that do not match, or that do not have the SHA-256 that a key of 64 hexadecimal digits promises, are
-/// fetched again. Only a cache: it may be deleted at any time, several processes may share it, and when it cannot be
-/// written the storage works without. The least recently used goes first when it grows past `max_bytes`.
+/// Keeps whole objects whose key ends in their SHA-256 (64 hexadecimal digits: a repository's packs and index objects)
+/// in a local directory, and answers a get of the whole object from there. Everything else is passed on: nothing could
+/// prove it. Bytes that do not have the promised digest are neither kept nor believed; an object that another process
+/// removed may still be answered. Only a cache: it may be deleted at any time, several processes may share it, and when
+/// it cannot be written the storage works without. The least recently used goes first when it grows past `max_bytes`.
 /// Errors: as for making the directory (mode 0700).
 DRKIT_API Result<StoragePtr> with_cache(StoragePtr inner, const std::string& directory, std::uint64_t max_bytes);
 
@@ -107,12 +107,12 @@ struct MirrorOptions {
   unsigned quorum = 0;  ///< copies that must take a put for it to succeed; 0: all
 };
 
-/// A copy that lacks an object, or has it damaged.
+/// A copy that lacks an object, has it damaged, or has one that the others removed. No key: it cannot be asked at all.
 struct MirrorGap {
   std::string key;
   std::size_t copy = 0;  ///< position in the list of storages
   std::string reason;    ///< one line
-  bool damaged = false;  ///< the copy has other bytes
+  bool damaged = false;  ///< the copy has other bytes, or none knows yet which copy is right
 };
 
 struct MirrorHealed {
@@ -128,9 +128,11 @@ class DRKIT_API MirrorControl {
   /// What is known to be missing since the mirror was made: an operation over the mirror is whole on every copy only
   /// when this is empty after it. Callers report it; the log has a warning for each.
   virtual std::vector<MirrorGap> pending() const = 0;
-  /// Copies what is pending to where it is missing.
+  /// Copies what is pending to where it is missing, and removes what the others removed. Other bytes are replaced only
+  /// by such as prove to be right (by a key or last 32 bytes that are their SHA-256) or as more copies have.
   virtual Result<MirrorHealed> heal(const Context& ctx) = 0;
-  /// Lists every copy and notes what is missing or has another size as pending. Errors: when a copy cannot be listed.
+  /// Lists every copy and notes what is missing or has another size as pending. Errors: when a copy cannot be listed;
+  /// the others have been compared, and it is pending without a key.
   virtual Result<void> compare(const Context& ctx) = 0;
 };
 

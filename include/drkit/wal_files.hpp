@@ -14,8 +14,8 @@ namespace drkit {
 struct WalSpool {
   std::string directory;   ///< "": none
   std::string repository;  ///< its address as the caller writes it; another one never sees these files
-  /// Of wal_was_pushed: Repository::id() or read_repository_id(). A repository that was made anew at the same address has another
-  /// one, and none of the files.
+  /// Of wal_was_pushed: Repository::id() or read_repository_id(). A repository that was made anew at the same address
+  /// has another one, and none of the files.
   std::string repository_id{};
 };
 

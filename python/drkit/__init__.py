@@ -110,6 +110,7 @@ __all__ = [
     "push_wal",
     "receive_wal",
     "recovery_window",
+    "storage",
     "testing",
     "verify_wal",
 ]

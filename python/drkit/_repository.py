@@ -12,6 +12,7 @@ from typing import Any, Optional, Union
 from . import _core
 from ._error import Error, PartialWarning
 from ._keys import KeyFile, Password, key_of, secret_of
+from ._mirror import MirrorReport, report_of, warn_of
 from ._restore import RestorePlan, SnapshotFile
 from ._spi import Check, Source, Storage
 from ._storage import handle_of
@@ -168,6 +169,14 @@ class Repository:
             _warn_partial(f"the backup is partial: {snapshot.stats.problems} entries are missing or incomplete")
         return snapshot
 
+    def settle_mirror(self, *, log: Optional[Log] = None) -> MirrorReport:
+        """After an operation on a repository in a mirror: brings to each copy what it missed, and says what is left.
+
+        What is left gives PartialWarning, and makes a "complete" result "partial": the report's status_of().
+        A repository in one place has no gaps.
+        """
+        return warn_of(report_of(_core.settle_repository(self._handle, log)), 3)
+
     def snapshots(
         self,
         *,
@@ -234,7 +243,9 @@ class Repository:
     ) -> _core.RestoreResult:
         """Writes a snapshot to a directory, `exec:COMMAND`, or `-` (standard output).
 
-        delta: over an existing tree, writing only what differs; owners: set them when the process may.
+        delta: over an existing tree, writing only what differs. Files that are not in the snapshot are removed, but for
+        what lies where the backup could not read, and not at all with include or exclude.
+        owners: set them when the process may.
         tablespaces: old location or OID to new directory; tablespaces_under: a directory for the others.
         A partial result is returned with status "partial", and PartialWarning is given.
         Errors: PreconditionFailedError (place not empty, server running), CorruptError, NoSpaceError.

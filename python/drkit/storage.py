@@ -1,4 +1,4 @@
-"""What a storage really does, before a repository is trusted to it; and how long it protects what it keeps."""
+"""What a storage really does, how long it protects what it keeps, and what the copies of a mirror lack."""
 
 from __future__ import annotations
 
@@ -10,10 +10,25 @@ from datetime import datetime
 from typing import Any, Optional, Union
 
 from . import _core
+from ._mirror import MirrorGap, MirrorReport, compare, heal, mirror, pending, settle
 from ._spi import Storage
 from ._storage import BuiltinStorage, access_of, open_storage
 
-__all__ = ["ProbeItem", "ProbeReport", "RetainReport", "open_storage", "probe", "retain"]
+__all__ = [
+    "MirrorGap",
+    "MirrorReport",
+    "ProbeItem",
+    "ProbeReport",
+    "RetainReport",
+    "compare",
+    "heal",
+    "mirror",
+    "open_storage",
+    "pending",
+    "probe",
+    "retain",
+    "settle",
+]
 
 
 @dataclass(frozen=True)

@@ -21,4 +21,5 @@ PYBIND11_MODULE(_core, module) {
   bind_look(module);
   bind_repository(module);
   bind_wal(module);
+  bind_mirror(module);
 }

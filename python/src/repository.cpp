@@ -45,15 +45,17 @@ RepositoryHandle create(const StorageHandle& storage, const py::object& password
   OpenOptions opening = open_options(py::none(), key, cache_dir, memory, parallel);
   Job job;
   return {job.run([&](const Context& ctx) {
-    return Repository::create(ctx, storage.storage, std::move(options), std::move(opening));
-  })};
+            return Repository::create(ctx, storage.storage, std::move(options), std::move(opening));
+          }),
+          storage.storage};
 }
 
 RepositoryHandle open(const StorageHandle& storage, const py::object& password, const py::object& key,
                       const py::object& cache_dir, std::optional<std::uint64_t> memory, unsigned parallel) {
   OpenOptions options = open_options(password, key, cache_dir, memory, parallel);
   Job job;
-  return {job.run([&](const Context& ctx) { return Repository::open(ctx, storage.storage, std::move(options)); })};
+  return {job.run([&](const Context& ctx) { return Repository::open(ctx, storage.storage, std::move(options)); }),
+          storage.storage};
 }
 
 struct BackupCall {

@@ -32,6 +32,7 @@ class ByteWriter {
   }
   void text(std::string_view value) { blob(as_bytes(value)); }
 
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
   std::size_t size() const { return bytes_.size(); }
   ByteView view() const { return bytes_; }
   Bytes take() { return std::exchange(bytes_, {}); }

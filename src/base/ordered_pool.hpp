@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/threads.hpp"
+
 namespace drkit::base {
 
 /// The only place where the straight line becomes parallel. Results come back in order, so what is written does not
@@ -22,7 +24,11 @@ class OrderedPool {
   /// `work(worker, input)`: worker is a number below `threads`, for state that every thread has of its own.
   OrderedPool(unsigned threads, std::size_t limit, std::function<Out(unsigned, In&&)> work)
       : limit_(limit), work_(std::move(work)) {
-    for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this, i] { run(i); });
+    threads_.reserve(threads);
+    for (unsigned i = 0; i < threads; ++i) {
+      std::thread thread;
+      if (start_thread(thread, [this, i] { run(i); })) threads_.push_back(std::move(thread));
+    }
   }
   ~OrderedPool() {
     {
@@ -41,6 +47,7 @@ class OrderedPool {
   void push(In input) {
     auto job = std::make_shared<Job>(std::move(input));
     jobs_.push_back(job);
+    if (threads_.empty()) return job->output.emplace(work_(0, std::move(job->input))), void();
     {
       const std::lock_guard lock(mutex_);
       queue_.push_back(std::move(job));

@@ -31,7 +31,14 @@ Result<void> replace_text_file(const std::string& path, std::string_view text, S
 }
 
 Result<UniqueFd> open_spool_file(const std::string& directory) {
-  return open_file(directory, O_RDWR | O_TMPFILE, 0600);
+  auto file = open_file(directory, O_RDWR | O_TMPFILE, 0600);
+  if (file) return file;
+  // File systems that know no unnamed files (NFS, much of FUSE) do with one that loses its name at once.
+  std::string temporary = directory + "/spool.XXXXXX";
+  UniqueFd named(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!named) return file;
+  if (::unlink(temporary.c_str()) != 0) return errno_error(errno, "cannot unlink a temporary file", temporary);
+  return named;
 }
 
 std::string host_name() {

@@ -13,8 +13,11 @@ namespace {
 
 // Chunks are at most 4 MiB; a larger input is compressed with no larger tables than that.
 constexpr int kMaxWindowLog = 22;
-constexpr std::size_t kMinSaving = 32;               // a 1/32 of the plain bytes
-constexpr std::size_t kPart = std::size_t{4} << 20;  // larger inputs are verified in parts
+constexpr std::size_t kMinSaving = 32;  // a 1/32 of the plain bytes
+constexpr int kSmallWindows = 16;  // up to this level zstd asks for no more than that by itself, the fast ones for less
+// Larger inputs are verified in parts.
+constexpr std::size_t kLarge = std::size_t{4} << 20;
+constexpr std::size_t kPart = std::size_t{256} << 10;
 
 struct ZstdFree {
   void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
@@ -103,14 +106,15 @@ Result<void> decode(CodecId codec, ByteView encoded, std::span<std::byte> plain)
 struct Encoder::State {
   std::unique_ptr<ZSTD_CCtx, ZstdFree> context{ZSTD_createCCtx()};
   Decoder decoder;
-  Bytes check;  ///< grows to the largest input, kPart at most
+  Bytes check;  ///< grows to the largest input, kLarge at most
   FaultHook fault;
 
   // The reason is not passed on as `corrupt`: nothing stored is damaged, the library's own output is.
   Result<void> verify(ByteView plain, ByteView encoded) {
-    if (check.size() < std::min(plain.size(), kPart)) check.resize(std::min(plain.size(), kPart));
+    const std::size_t part = plain.size() > kLarge ? kPart : plain.size();
+    if (check.size() < part) check.resize(part);
     const Result<bool> same =
-        plain.size() > kPart ? decoder.state_->decodes_to(encoded, plain, check) : decode(plain, encoded);
+        plain.size() > kLarge ? decoder.state_->decodes_to(encoded, plain, check) : decode(plain, encoded);
     if (same.ok() && *same) return {};
     Error error(ErrorCode::internal, "compressor produced bytes that do not decode");
     if (!same.ok()) return std::move(error).caused_by(same.error());
@@ -126,7 +130,7 @@ struct Encoder::State {
   void set_level(int level, std::size_t plain_bytes) {
     ZSTD_CCtx_reset(context.get(), ZSTD_reset_session_and_parameters);
     ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level);
-    if (plain_bytes > (std::size_t{1} << kMaxWindowLog)) {
+    if (level > kSmallWindows && plain_bytes > (std::size_t{1} << kMaxWindowLog)) {
       ZSTD_CCtx_setParameter(context.get(), ZSTD_c_windowLog, kMaxWindowLog);
     }
   }

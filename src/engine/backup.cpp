@@ -21,6 +21,7 @@ namespace drkit {
 namespace {
 
 constexpr std::size_t kListedProblems = 1000;
+constexpr std::size_t kListedProblemBytes = std::size_t{2} << 20;
 
 bool has_content(const Entry& entry) { return entry.type == EntryType::regular || entry.type == EntryType::stream; }
 
@@ -49,8 +50,8 @@ class BackupRun {
     Context uncancelled = ctx_;
     uncancelled.cancel = CancelToken();
     const auto closed = repo::close_lease(uncancelled, *impl_, lease_);
-    DRKIT_TRY(done);
     if (!closed) ctx_.write_log(LogLevel::warning, "lease not removed: " + closed.error().to_string());
+    DRKIT_TRY(done);
     return std::move(snapshot_);
   }
 
@@ -148,7 +149,9 @@ class BackupRun {
   void list_problem(Problem problem) {
     ctx_.write_log(LogLevel::warning, problem.path + ": " + problem.message);
     ++snapshot_.stats.problems;
-    if (snapshot_.problems.size() < kListedProblems) snapshot_.problems.push_back(std::move(problem));
+    listed_bytes_ += problem.path.size() + problem.message.size();
+    if (snapshot_.problems.size() >= kListedProblems || listed_bytes_ > kListedProblemBytes) return;
+    snapshot_.problems.push_back(std::move(problem));
   }
 
   Result<void> keep(const format::Record& record) {
@@ -195,6 +198,7 @@ class BackupRun {
   bool partial_allowed_ = false;
   std::unordered_set<std::string> unreadable_;  ///< files, by path
   Snapshot snapshot_;
+  std::size_t listed_bytes_ = 0;  ///< of its problems
   SourceReceipt receipt_;
   std::unique_ptr<repo::ChunkWriter> chunks_;
   std::unique_ptr<repo::ManifestWriter> manifest_;

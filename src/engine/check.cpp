@@ -59,7 +59,7 @@ class CheckRunner {
     // One snapshot's check reads what it needs, and the index out of the storage though this machine may keep a copy;
     // the whole repository's reads everything there is.
     const bool all = snapshot == nullptr || options_.level == CheckLevel::objects;
-    DRKIT_TRY(keep(engine::run_object_check(ctx_, *impl->storage, all ? "" : repo::kIndexPrefix,
+    DRKIT_TRY(keep(engine::run_copies_check(ctx_, *impl->storage, all ? "" : repo::kIndexPrefix,
                                             all ? options_.sample_percent : 100, impl->budget.threads, findings_)));
     if (snapshot == nullptr && options_.level >= CheckLevel::chunks) {
       DRKIT_TRY(keep(engine::run_pack_check(ctx_, impl, options_.sample_percent, findings_)));

@@ -12,23 +12,24 @@ namespace drkit {
 namespace engine {
 namespace {
 
+constexpr std::uint64_t kReadBytes = std::uint64_t{32} << 20;
+
 struct Expectation {
   std::string_view prefix;
   format::Kind kind;
   bool named_by_digest;
-  bool envelope;
 };
 constexpr Expectation kExpectations[] = {
-    {repo::kDataPrefix, format::Kind::pack, true, false},
-    {repo::kMetaPrefix, format::Kind::pack, true, false},
-    {repo::kIndexPrefix, format::Kind::index, true, true},
-    {repo::kSnapshotPrefix, format::Kind::snapshot, false, true},
-    {repo::kSlotPrefix, format::Kind::key_slot, false, true},
-    {repo::kLeasePrefix, format::Kind::lease, false, true},
-    {repo::kTombstonePrefix, format::Kind::tombstone, false, true},
-    {repo::kCheckpointPrefix, format::Kind::checkpoint, false, true},
-    {repo::kWalPrefix, format::Kind::wal, false, true},
-    {repo::kConfigKey, format::Kind::config, false, true},
+    {repo::kDataPrefix, format::Kind::pack, true},
+    {repo::kMetaPrefix, format::Kind::pack, true},
+    {repo::kIndexPrefix, format::Kind::index, true},
+    {repo::kSnapshotPrefix, format::Kind::snapshot, false},
+    {repo::kSlotPrefix, format::Kind::key_slot, false},
+    {repo::kLeasePrefix, format::Kind::lease, false},
+    {repo::kTombstonePrefix, format::Kind::tombstone, false},
+    {repo::kCheckpointPrefix, format::Kind::checkpoint, false},
+    {repo::kWalPrefix, format::Kind::wal, false},
+    {repo::kConfigKey, format::Kind::config, false},
 };
 
 const Expectation* expectation_of(std::string_view key) {
@@ -38,19 +39,50 @@ const Expectation* expectation_of(std::string_view key) {
   return nullptr;
 }
 
-void look_at(const std::string& key, ByteView object, FindingList& findings) {
-  const Expectation* expected = expectation_of(key);
-  if (expected == nullptr) {
-    return findings.add({Severity::warning, "object_unknown", key, "no object of a repository has such a name"});
+std::uint64_t limit_of(const Expectation& expected) {
+  if (expected.kind == format::Kind::pack) return format::kMaxPackBytes;
+  return expected.kind == format::Kind::wal ? format::kMaxWalObjectBytes : format::max_object_bytes(expected.kind);
+}
+
+Finding damage_of(const std::string& key, const std::string& problem) {
+  return {Severity::damage, "object_damaged", key, problem};
+}
+
+/// A pack may be larger than the memory of whoever checks it.
+Result<std::uint64_t> check_pack(const Context& ctx, Storage& storage, const std::string& key, FindingList& findings) {
+  crypto::Sha256 hash;
+  std::uint64_t at = 0;
+  for (std::size_t got = kReadBytes; got == kReadBytes && at <= format::kMaxPackBytes; at += got) {
+    DRKIT_TRY(ctx.check_cancelled());
+    const auto bytes = storage.get(ctx, key, {at, kReadBytes});
+    // At its very end there is nothing left to read.
+    if (!bytes && at > 0 && bytes.error().code() == ErrorCode::invalid_argument) break;
+    DRKIT_TRY(bytes);
+    hash.update(*bytes);
+    got = bytes->size();
+  }
+  const std::string digest = base::to_hex(hash.finish());
+  if (digest != repo::object_name(key)) {
+    findings.add(damage_of(key, "SHA-256 of the stored bytes is " + digest + ", expected the object's name"));
+  }
+  return at;
+}
+
+Result<std::uint64_t> check_small(const Context& ctx, Storage& storage, const std::string& key,
+                                  const Expectation& expected, FindingList& findings) {
+  const std::uint64_t limit = limit_of(expected);
+  DRKIT_ASSIGN(const Bytes object, storage.get(ctx, key, {0, limit + 1}));
+  if (object.size() > limit) {
+    findings.add(damage_of(key, "is larger than its kind allows"));
+    return object.size();
   }
   const std::string digest = base::to_hex(crypto::sha256(object));
-  if (expected->named_by_digest && digest != repo::object_name(key)) {
-    return findings.add({Severity::damage, "object_damaged", key,
-                         "SHA-256 of the stored bytes is " + digest + ", expected the object's name"});
+  if (expected.named_by_digest && digest != repo::object_name(key)) {
+    findings.add(damage_of(key, "SHA-256 of the stored bytes is " + digest + ", expected the object's name"));
+  } else if (const auto payload = format::unwrap_envelope(expected.kind, object); !payload) {
+    findings.add(damage_of(key, payload.error().message()));
   }
-  if (!expected->envelope) return;
-  const auto payload = format::unwrap_envelope(expected->kind, object);
-  if (!payload) findings.add({Severity::damage, "object_damaged", key, payload.error().message()});
+  return object.size();
 }
 
 // A config that cannot be read forbids nothing: its damage will be a finding.
@@ -79,12 +111,18 @@ Result<CheckRun> run_object_check(const Context& ctx, Storage& storage, std::str
   }));
   std::atomic<std::uint64_t> bytes{0};
   DRKIT_TRY(run_in_parallel(ctx, threads, objects.size(), [&](std::size_t i) -> Result<void> {
-    const auto object = storage.get(ctx, objects[i].key, {});
+    const std::string& key = objects[i].key;
+    const Expectation* expected = expectation_of(key);
+    if (expected == nullptr) {
+      findings.add({Severity::warning, "object_unknown", key, "no object of a repository has such a name"});
+      return {};
+    }
+    const auto read = expected->kind == format::Kind::pack ? check_pack(ctx, storage, key, findings)
+                                                           : check_small(ctx, storage, key, *expected, findings);
     // A lease may have gone since the listing; anything else that is gone was removed by a prune or forget.
-    if (!object && object.error().code() == ErrorCode::not_found) return {};
-    if (!object) return object.error();
-    bytes += object->size();
-    look_at(objects[i].key, *object, findings);
+    if (!read && read.error().code() == ErrorCode::not_found) return {};
+    if (!read) return read.error();
+    bytes += *read;
     return {};
   }));
   return CheckRun{"objects", (ctx.clock->steady() - began).count(), objects.size(),
@@ -105,7 +143,7 @@ Result<Report> check_objects(const Context& ctx, Storage& storage, unsigned samp
   DRKIT_TRY(config);
   DRKIT_TRY(engine::require_checkable(ctx, storage));
   engine::FindingList findings(report);
-  DRKIT_ASSIGN(CheckRun run, engine::run_object_check(ctx, storage, "", sample_percent, 2, findings));
+  DRKIT_ASSIGN(CheckRun run, engine::run_copies_check(ctx, storage, "", sample_percent, 2, findings));
   report.runs.push_back(std::move(run));
   report.duration_ns = (ctx.clock->steady() - began).count();
   return report;

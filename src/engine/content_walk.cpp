@@ -6,6 +6,7 @@ namespace drkit::engine {
 namespace {
 
 constexpr std::size_t kMaxSteps = 4096;
+constexpr std::size_t kMaxJobChunks = 1024;  // a file may name one chunk for ever
 
 }  // namespace
 
@@ -49,7 +50,8 @@ Result<void> ContentWalk::add(const format::Record& record) {
           steps_.push_back({.kind = Step::Kind::hole, .entry = entry, .bytes = offset - position, .message = {}});
         }
         position = offset + extent.length_bytes;
-        return add_piece(entry, extent);
+        DRKIT_TRY(add_piece(entry, extent));
+        return steps_.size() > kMaxSteps ? take_steps(kMaxSteps / 2) : Result<void>();
       });
   if (!visited && visited.error().code() != ErrorCode::corrupt) return visited;
   if (!visited) {
@@ -73,7 +75,8 @@ Result<void> ContentWalk::add_piece(std::shared_ptr<const Entry> entry, const fo
     return {};
   }
   const repo::FrameRef frame = repo::FrameRef::of(*location);
-  if (!job_.chunks.empty() && job_.frame != frame) DRKIT_TRY(push_job());
+  const bool complete = job_.frame != frame || job_.chunks.size() >= kMaxJobChunks;
+  if (!job_.chunks.empty() && complete) DRKIT_TRY(push_job());
   job_.frame = frame;
   job_.chunks.push_back({extent.chunk, location->chunk_offset, location->plain_bytes});
   steps_.push_back({.kind = Step::Kind::piece,
@@ -120,8 +123,7 @@ Result<void> ContentWalk::take(const Step& step) {
       for (ContentObserver* observer : observers_) observer->begin_file(*step.entry);
       break;
     case Step::Kind::hole:
-      give_zeros(step.bytes);
-      break;
+      return give_zeros(step.bytes);
     case Step::Kind::piece:
       while (jobs_taken_ <= step.job) {
         buffers_.give(std::move(current_.plain));
@@ -163,13 +165,15 @@ Result<void> ContentWalk::take_other_copy(const Step& step, const Error& why) {
   return {};
 }
 
-void ContentWalk::give_zeros(std::uint64_t count) {
+Result<void> ContentWalk::give_zeros(std::uint64_t count) {
   static const Bytes kZeros(std::size_t{256} << 10);
   while (count > 0) {
+    DRKIT_TRY(ctx_.check_cancelled());
     const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(count, kZeros.size()));
     for (ContentObserver* observer : observers_) observer->data(ByteView(kZeros).first(part));
     count -= part;
   }
+  return {};
 }
 
 void ContentWalk::lose(const Entry& entry, const Error& error) {

@@ -64,7 +64,7 @@ class ContentWalk {
   Result<void> take(const Step& step);
   Result<void> take_piece(const Step& step);
   Result<void> take_other_copy(const Step& step, const Error& why);
-  void give_zeros(std::uint64_t count);
+  Result<void> give_zeros(std::uint64_t count);
   void lose(const Entry& entry, const Error& error);
 
   const Context& ctx_;

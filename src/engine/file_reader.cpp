@@ -1,5 +1,7 @@
 #include "engine/file_reader.hpp"
 
+#include <algorithm>
+
 namespace drkit::engine {
 namespace {
 
@@ -8,6 +10,7 @@ namespace {
 constexpr std::size_t kFixedChunkBytes = std::size_t{1} << 20;
 constexpr std::size_t kSniffBytes = std::size_t{64} << 10;
 constexpr std::size_t kReadBytes = std::size_t{1} << 20;
+constexpr std::uint64_t kHoleSlice = std::uint64_t{64} << 20;
 
 }  // namespace
 
@@ -36,7 +39,7 @@ Result<FileResult> FileReader::read(const Context& ctx, Stream& stream, const Re
       chunker->reset();
     }
     if (chunker != nullptr) DRKIT_TRY(cut_chunks(*chunker, boundary));
-    if (got.hole_bytes > 0) take_hole(got.hole_bytes);
+    DRKIT_TRY(take_hole(ctx, got.hole_bytes, progress));
     progress(got.data_bytes);
     if (got.at_end()) break;
   }
@@ -110,10 +113,18 @@ Result<bool> FileReader::store_chunk(const crypto::ChunkId& id, std::size_t size
   return is_new;
 }
 
-void FileReader::take_hole(std::uint64_t size) {
-  hash_.update_zeros(size);
+// In slices: zeros cost no reading, but they are hashed.
+Result<void> FileReader::take_hole(const Context& ctx, std::uint64_t size, const ReadProgress& progress) {
   extents_.add_gap(size);
   result_.size_bytes += size;
+  while (size > 0) {
+    DRKIT_TRY(ctx.check_cancelled());
+    const std::uint64_t slice = std::min(size, kHoleSlice);
+    hash_.update_zeros(slice);
+    progress(0);
+    size -= slice;
+  }
+  return {};
 }
 
 }  // namespace drkit::engine

@@ -44,7 +44,7 @@ class FileReader {
   Result<void> cut_chunks(chunk::Chunker& chunker, bool at_end);
   Result<void> take_chunk(std::size_t size);
   Result<bool> store_chunk(const crypto::ChunkId& id, std::size_t size);
-  void take_hole(std::uint64_t size);
+  Result<void> take_hole(const Context& ctx, std::uint64_t size, const ReadProgress& progress);
 
   std::unique_ptr<chunk::Chunker> content_chunker_;
   std::unique_ptr<chunk::Chunker> fixed_chunker_;

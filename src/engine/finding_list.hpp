@@ -21,6 +21,11 @@ class FindingList {
       ++report_.findings_left_out;
     }
   }
+  /// So many more that nobody keeps.
+  void leave_out(std::uint64_t count) {
+    const std::lock_guard lock(mutex_);
+    report_.findings_left_out += count;
+  }
 
  private:
   std::mutex mutex_;
@@ -32,6 +37,10 @@ bool sampled(std::string_view name, unsigned percent);
 
 /// Reads every object below a prefix and compares it with its name or checksum; findings go to the list.
 Result<CheckRun> run_object_check(const Context& ctx, Storage& storage, std::string_view prefix, unsigned percent,
+                                  unsigned threads, FindingList& findings);
+
+/// The same for every copy below the storage (storage_copies()); findings name the copy, also which lacks an object.
+Result<CheckRun> run_copies_check(const Context& ctx, Storage& storage, std::string_view prefix, unsigned percent,
                                   unsigned threads, FindingList& findings);
 
 /// Opens every pack listed by the index: directory, frames, chunks.

@@ -10,6 +10,8 @@
 
 #include <drkit/context.hpp>
 
+#include "base/threads.hpp"
+
 namespace drkit::engine {
 
 /// Calls work(0) .. work(count - 1), in about that order. Errors: the first one of any call, or cancelled.
@@ -24,14 +26,18 @@ inline Result<void> run_in_parallel(const Context& ctx, unsigned threads, std::s
       const std::size_t i = next++;
       if (i >= count) return;
       Result<void> result = ctx.check_cancelled();
-      if (result) result = work(i);
+      if (result) result = base::without_throwing([&] { return work(i); });
       if (result) continue;
       const std::lock_guard lock(mutex);
       if (!failed.exchange(true)) failure = std::move(result).error();
     }
   };
   std::vector<std::thread> helpers;
-  for (std::size_t i = 1; i < threads && i < count; ++i) helpers.emplace_back(loop);
+  helpers.reserve(threads);
+  for (std::size_t i = 1; i < threads && i < count; ++i) {
+    std::thread helper;
+    if (base::start_thread(helper, loop)) helpers.push_back(std::move(helper));
+  }
   loop();
   for (std::thread& helper : helpers) helper.join();
   if (failure) return std::move(*failure);

@@ -21,10 +21,10 @@ class ReadAhead::AheadStream final : public Stream {
   const Entry& entry() const override { return entry_; }
 
   Result<ReadResult> read(const Context&, std::span<std::byte> buffer) override {
-    if (used_ == block_.size() && !closed_) DRKIT_TRY(load());
-    if (hole_ > 0) return ReadResult{0, std::exchange(hole_, 0)};
+    if (used_ == block_.size() && rest_.at_end() && !closed_) DRKIT_TRY(load());
     const std::size_t count = std::min(buffer.size(), block_.size() - used_);
-    if (count > 0) std::memcpy(buffer.data(), block_.data() + used_, count);
+    if (count == 0) return std::exchange(rest_, {});
+    std::memcpy(buffer.data(), block_.data() + used_, count);
     used_ += count;
     return ReadResult{count, 0};
   }
@@ -43,11 +43,11 @@ class ReadAhead::AheadStream final : public Stream {
     switch (item.kind) {
       case Item::Kind::data:
         block_ = std::move(item.data);
+        rest_ = item.rest;
         return {};
-      case Item::Kind::hole:
-        hole_ = item.hole_bytes;
-        return {};
+      case Item::Kind::broken:
       case Item::Kind::failed:
+        closed_ = true;
         return std::move(*item.error);
       default:
         break;
@@ -61,13 +61,17 @@ class ReadAhead::AheadStream final : public Stream {
   Entry entry_;
   base::Buffer block_;
   std::size_t used_ = 0;
-  std::uint64_t hole_ = 0;
+  ReadResult rest_;  ///< comes after the block
   bool closed_ = false;
   std::optional<Error> close_error_;
 };
 
 ReadAhead::ReadAhead(const Context& ctx, Source& inner)
-    : ctx_(ctx), inner_(inner), buffers_(kBlocks + 2), thread_([this] { run(); }) {}
+    : ctx_(ctx),
+      inner_(inner),
+      errors_are_partial_(inner.info().entry_errors_are_partial),
+      buffers_(kBlocks + 2),
+      thread_([this] { run(); }) {}
 
 ReadAhead::~ReadAhead() {
   {
@@ -109,15 +113,15 @@ bool ReadAhead::read_stream(Stream& stream) {
     item.data.resize(kBlockBytes);
     const auto got = stream.read(ctx_, item.data.writable());
     if (!got) {
-      item.kind = Item::Kind::failed;
+      // A source that is failed by it may not be asked for more.
+      item.kind = errors_are_partial_ ? Item::Kind::broken : Item::Kind::failed;
       item.error = got.error();
-      push(std::move(item));
-      return false;
+      return push(std::move(item)) && errors_are_partial_;
     }
     if (got->at_end()) break;
-    item.kind = got->data_bytes > 0 ? Item::Kind::data : Item::Kind::hole;
+    item.kind = Item::Kind::data;
     item.data.resize(got->data_bytes);
-    item.hole_bytes = got->hole_bytes;
+    item.rest = {0, got->hole_bytes, got->same_bytes};
     if (!push(std::move(item))) return false;
   }
   Item closed;
@@ -141,7 +145,7 @@ ReadAhead::Item ReadAhead::pop() {
   Item item = std::move(items_.front());
   // The end and a failure stay: whoever asks again gets the same answer.
   if (item.kind == Item::Kind::end || item.kind == Item::Kind::failed) {
-    items_.front() = {item.kind, {}, {}, 0, item.error};
+    items_.front() = {item.kind, {}, {}, {}, item.error};
   } else {
     items_.pop_front();
   }

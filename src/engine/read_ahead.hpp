@@ -30,11 +30,12 @@ class ReadAhead final : public Source {
 
  private:
   struct Item {
-    enum class Kind : std::uint8_t { entry, data, hole, closed, end, failed } kind = Kind::end;
-    Entry entry;        ///< entry
-    base::Buffer data;  ///< data
-    std::uint64_t hole_bytes = 0;
-    std::optional<Error> error;  ///< failed; closed when close failed
+    /// broken: the stream, not the source.
+    enum class Kind : std::uint8_t { entry, data, closed, broken, end, failed } kind = Kind::end;
+    Entry entry;                 ///< entry
+    base::Buffer data;           ///< data
+    ReadResult rest;             ///< data: what the same read gave behind the bytes
+    std::optional<Error> error;  ///< broken, failed; closed when close failed
   };
   class AheadStream;
 
@@ -46,6 +47,7 @@ class ReadAhead final : public Source {
 
   const Context& ctx_;
   Source& inner_;
+  const bool errors_are_partial_;
   base::BufferPool buffers_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -3,6 +3,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/threads.hpp"
+
 namespace drkit::engine {
 namespace {
 
@@ -25,8 +27,19 @@ Error name_entry(Error error, const std::string& path) {
 
 Result<void> ReadCrew::run(unsigned threads, const Deliver& deliver) {
   std::vector<std::thread> helpers;
-  for (unsigned i = 1; i < threads; ++i) helpers.emplace_back([&] { loop(deliver); });
-  loop(deliver);
+  const auto work = [&] {
+    auto done = base::without_throwing([&]() -> Result<void> {
+      loop(deliver);
+      return {};
+    });
+    if (!done) fail(std::move(done).error());
+  };
+  helpers.reserve(threads);
+  for (unsigned i = 1; i < threads; ++i) {
+    std::thread helper;
+    if (base::start_thread(helper, work)) helpers.push_back(std::move(helper));
+  }
+  work();
   for (std::thread& helper : helpers) helper.join();
   if (failure_) return std::move(*failure_);
   return {};

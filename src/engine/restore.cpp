@@ -33,7 +33,9 @@ class RestoreRun {
   Result<RestoreResult> run(const RestoreStats& plan) {
     const auto began = ctx_.clock->steady();
     window_.set_total(plan.bytes, plan.entries);
-    DRKIT_TRY(target_.begin(ctx_, {options_.delta, options_.owners}));
+    // What was not chosen is in the snapshot too, or is nobody's business.
+    const bool whole = options_.includes.empty() && options_.excludes.empty();
+    DRKIT_TRY(target_.begin(ctx_, {options_.delta, options_.owners, whole}));
     repo::ManifestReader manifest = reader_.manifest();
     DRKIT_TRY(engine::visit_selected(ctx_, manifest, options_,
                                      [&](format::Record&& record) { return take(std::move(record)); }));
@@ -50,18 +52,24 @@ class RestoreRun {
 
  private:
   Result<void> take(format::Record&& record) {
-    if (record.entry.type == EntryType::hardlink) DRKIT_TRY(resolve_hardlink(record));
+    if (record.entry.type == EntryType::hardlink && !record.entry.problem) DRKIT_TRY(resolve_hardlink(record));
     const Entry& entry = record.entry;
     count(entry, result_.stats);
-    if (entry.problem && result_.problems.size() < kListedProblems) {
-      result_.problems.push_back({entry.path, entry.problem->code, entry.problem->message});
-    }
+    if (entry.problem) return take_problem(entry);
     if (!engine::has_content(entry)) return target_.make(ctx_, entry);
-    // What the backup could not read is named, never replaced by an empty file.
-    if (entry.problem) return {};
     if (sequential_) return write_in_order(record);
     DRKIT_TRY(window_.add(record));
     return window_.full() ? window_.run() : Result<void>();
+  }
+
+  // What the backup could not read is named, never replaced by something empty. A directory that could not be listed is
+  // still a directory.
+  Result<void> take_problem(const Entry& entry) {
+    if (result_.problems.size() < kListedProblems) {
+      result_.problems.push_back({entry.path, entry.problem->code, entry.problem->message});
+    }
+    if (entry.type == EntryType::directory) DRKIT_TRY(target_.make(ctx_, entry));
+    return target_.keep(ctx_, entry);
   }
 
   // A further name of a file whose first name was not chosen becomes a file of its own.

@@ -69,7 +69,8 @@ Result<void> RestoreWindow::run() {
     filling_.files.push_back(running_.files.back());
     filling_.piece_counts.push_back(0);
   }
-  writer_ = std::thread([this] { outcome_ = write_load(); });
+  const auto work = [this] { outcome_ = base::without_throwing([this] { return write_load(); }); };
+  if (!base::start_thread(writer_, work)) work();
   return {};
 }
 
@@ -151,7 +152,9 @@ std::vector<RestoreWindow::Batch> RestoreWindow::make_batches() const {
 
 Result<void> RestoreWindow::run_batch(const Batch& batch) {
   if (abandoned_) return Error(ErrorCode::cancelled, "the restore has failed elsewhere");
-  const auto fetched = chunks_->fetch(ctx_, batch.pack, batch.begin, batch.end - batch.begin);
+  const std::uint64_t length = batch.end - batch.begin;
+  auto fetched = chunks_->fetch(ctx_, batch.pack, batch.begin, length);
+  if (!fetched) fetched = chunks_->fetch_again(ctx_, batch.pack, batch.begin, length, fetched.error());
   if (!fetched) {
     return write_elsewhere(std::span(running_.pieces).subspan(batch.first_piece, batch.end_piece - batch.first_piece),
                            fetched.error());
@@ -162,8 +165,16 @@ Result<void> RestoreWindow::run_batch(const Batch& batch) {
     const repo::FrameRef& frame = running_.pieces[i].frame;
     std::size_t end = i + 1;
     while (end < batch.end_piece && running_.pieces[end].frame == frame) ++end;
-    const auto offset = static_cast<std::size_t>(frame.offset - batch.begin);
-    const auto opened = chunks_->open_frame(frame, ByteView(*fetched).subspan(offset, frame.sealed_bytes), plain);
+    const auto open = [&] {
+      const auto offset = static_cast<std::size_t>(frame.offset - batch.begin);
+      return chunks_->open_frame(frame, ByteView(*fetched).subspan(offset, frame.sealed_bytes), plain);
+    };
+    auto opened = open();
+    if (!opened) {
+      auto again = chunks_->fetch_again(ctx_, batch.pack, batch.begin, length, opened.error());
+      if (again) fetched = std::move(again);
+      if (again) opened = open();
+    }
     const auto pieces = std::span(running_.pieces).subspan(i, end - i);
     DRKIT_TRY(opened ? write_frame(pieces, plain.view()) : write_elsewhere(pieces, opened.error()));
     i = end;

@@ -6,7 +6,6 @@ namespace drkit::format {
 namespace {
 
 constexpr std::uint8_t kKeySetVersion = 1;
-constexpr std::uint64_t kMaxGenerations = 1000;
 
 bool valid_role(std::uint8_t role) { return role == 1 || role == 2; }
 
@@ -22,7 +21,14 @@ void wipe(Bytes& bytes) {
   for (std::size_t i = 0; i < bytes.size(); ++i) p[i] = std::byte{0};
 }
 
-// What grew in the writer's vector before is beyond our reach; what it holds at the end is wiped.
+// All that a key set can need, so that the writer never moves and leaves copies behind.
+base::ByteWriter secret_writer(const KeySet& keys) {
+  constexpr std::size_t kFixed = 512, kEach = 2 * (4 + 32 + 32);
+  base::ByteWriter out;
+  out.reserve(kFixed + kEach * keys.data_keys.size());
+  return out;
+}
+
 Secret take_secret(base::ByteWriter& out) {
   Bytes plain = out.take();
   Secret secret = Secret::copy_of(plain);
@@ -33,7 +39,7 @@ Secret take_secret(base::ByteWriter& out) {
 }  // namespace
 
 Secret encode_shared_keys(const KeySet& keys) {
-  base::ByteWriter out;
+  base::ByteWriter out = secret_writer(keys);
   for (const Secret* key : {&keys.id_key, &keys.chunker_key, &keys.index_key}) out.raw(key_or_zeros(*key));
   out.raw(keys.signing_public);
   out.varint(keys.data_keys.size());
@@ -45,7 +51,7 @@ Secret encode_shared_keys(const KeySet& keys) {
 }
 
 Secret encode_key_set(const KeySet& keys, KeyRole role) {
-  base::ByteWriter out;
+  base::ByteWriter out = secret_writer(keys);
   out.u8(kKeySetVersion);
   out.u8(static_cast<std::uint8_t>(role));
   out.raw(encode_shared_keys(keys).view());

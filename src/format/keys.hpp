@@ -11,6 +11,9 @@
 
 namespace drkit::format {
 
+/// No key set has more data keys.
+inline constexpr std::uint64_t kMaxGenerations = 1000;
+
 using Key = std::array<std::byte, 32>;
 using Signature = std::array<std::byte, 64>;
 

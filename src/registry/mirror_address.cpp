@@ -94,16 +94,17 @@ std::shared_ptr<MirrorControl> mirror_control(const StoragePtr& storage) {
   return std::dynamic_pointer_cast<MirrorControl>(storage);
 }
 
-Result<std::vector<MirrorGap>> settle_mirror(const Context& ctx, const StoragePtr& storage) {
+Result<MirrorHealed> settle_mirror(const Context& ctx, const StoragePtr& storage) {
   const auto control = mirror_control(storage);
-  if (control == nullptr) return std::vector<MirrorGap>();
-  const auto compared = control->compare(ctx);
-  const auto healed = control->heal(ctx);
+  if (control == nullptr) return MirrorHealed();
+  // A copy that cannot be listed stays pending: heal() answers it among what is left.
+  static_cast<void>(control->compare(ctx));
   DRKIT_TRY(ctx.check_cancelled());
-  std::vector<MirrorGap> left = control->pending();
-  if (!compared && left.empty()) left.push_back({"", 0, compared.error().to_string(), false});
-  if (compared && !healed && left.empty()) left.push_back({"", 0, healed.error().to_string(), false});
-  return left;
+  return control->heal(ctx);
+}
+
+Status status_with_gaps(Status status, const std::vector<MirrorGap>& gaps) {
+  return status == Status::complete && !gaps.empty() ? Status::partial : status;
 }
 
 }  // namespace drkit

@@ -14,6 +14,9 @@ constexpr std::size_t kCachedFrames = 6;
 
 constexpr std::size_t kRememberedBad = 4096;
 
+// Packs of this library are smaller. One is held at once, which the smallest budget of memory has room for.
+constexpr std::uint64_t kMaxWholeBytes = std::uint64_t{32} << 20;
+
 // What is wrong with one copy says nothing of the others.
 bool another_may_be_good(const Error& error) {
   return error.code() == ErrorCode::corrupt || error.code() == ErrorCode::io;
@@ -25,6 +28,7 @@ Error name_pack(Error error, const std::string& key) { return std::move(error).w
 
 Result<std::shared_ptr<ChunkReader>> ChunkReader::open(const Context& ctx, std::shared_ptr<Repository::Impl> impl) {
   DRKIT_ASSIGN(std::shared_ptr<Index> index, impl->index(ctx, true));
+  DRKIT_TRY(impl->add_unlisted_packs(ctx, *index));
   return std::shared_ptr<ChunkReader>(new ChunkReader(std::move(impl), std::move(index)));
 }
 
@@ -65,6 +69,36 @@ Result<Bytes> ChunkReader::fetch(const Context& ctx, std::uint32_t pack, std::ui
   if (bytes->size() != length) return name_pack(format::corrupt("pack", "is shorter than its index says"), key);
   bytes_fetched_ += length;
   return bytes;
+}
+
+Result<Bytes> ChunkReader::fetch_again(const Context& ctx, std::uint32_t pack, std::uint64_t offset,
+                                       std::uint64_t length, const Error& why) {
+  if (!another_may_be_good(why)) return why;
+  const std::lock_guard lock(whole_mutex_);
+  DRKIT_TRY(load_whole(ctx, pack, why));
+  if (offset > whole_.size() || length > whole_.size() - offset) return why;
+  const ByteView part = ByteView(whole_).subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(length));
+  return Bytes(part.begin(), part.end());
+}
+
+Result<void> ChunkReader::load_whole(const Context& ctx, std::uint32_t pack, const Error& why) {
+  if (!whole_.empty() && whole_pack_ == pack) return {};
+  DRKIT_ASSIGN(const PackRef ref, index_->pack(pack));
+  if (ref.size_bytes > kMaxWholeBytes || hopeless_packs_.contains(pack)) return why;
+  whole_ = Bytes();
+  const std::string key = pack_key(ref.type, ref.name);
+  ctx.write_log(LogLevel::warning, "a part of " + key + " is bad, so all of it is read: " + why.to_string());
+  auto bytes = impl_->storage->get(ctx, key, {0, kMaxWholeBytes + 1});
+  if (!bytes && bytes.error().code() == ErrorCode::cancelled) return std::move(bytes).error();
+  if (bytes && crypto::sha256(*bytes) == ref.name) {
+    bytes_fetched_ += bytes->size();
+    whole_ = std::move(*bytes);
+    whole_pack_ = pack;
+    return {};
+  }
+  if (hopeless_packs_.size() >= kRememberedBad) hopeless_packs_.clear();
+  hopeless_packs_.insert(pack);
+  return why;
 }
 
 Result<std::shared_ptr<const Secret>> ChunkReader::content_key(const format::SealedContentKey& sealed) {
@@ -115,32 +149,53 @@ Result<void> ChunkReader::verify(const crypto::ChunkId& id, ByteView bytes, std:
                    pack_name(pack));
 }
 
-Result<std::shared_ptr<const base::Buffer>> ChunkReader::cached_frame(const Context& ctx, const FrameRef& frame) {
-  {
-    const std::lock_guard lock(mutex_);
-    for (auto it = frames_.begin(); it != frames_.end(); ++it) {
-      if (it->first != frame) continue;
-      frames_.splice(frames_.begin(), frames_, it);
-      return frames_.front().second;
-    }
+ChunkReader::Frame ChunkReader::kept_frame(const FrameRef& frame) {
+  const std::lock_guard lock(mutex_);
+  for (auto it = frames_.begin(); it != frames_.end(); ++it) {
+    if (it->first != frame) continue;
+    frames_.splice(frames_.begin(), frames_, it);
+    return frames_.front().second;
   }
-  DRKIT_ASSIGN(const Bytes sealed, fetch(ctx, frame.pack, frame.offset, frame.sealed_bytes));
+  return nullptr;
+}
+
+Result<ChunkReader::Frame> ChunkReader::open_and_keep(const FrameRef& frame, ByteView sealed) {
   auto plain = std::make_shared<base::Buffer>();
   DRKIT_TRY(open_frame(frame, sealed, *plain));
   const std::lock_guard lock(mutex_);
   frames_.emplace_front(frame, plain);
   if (frames_.size() > kCachedFrames) frames_.pop_back();
-  return std::shared_ptr<const base::Buffer>(plain);
+  return Frame(plain);
+}
+
+Result<Bytes> ChunkReader::cut(const crypto::ChunkId& id, const Location& copy, const base::Buffer& frame) const {
+  if (copy.chunk_offset + std::uint64_t{copy.plain_bytes} > frame.size()) {
+    return name_pack(format::corrupt("pack", "its directory and its frame disagree"), pack_name(copy.pack));
+  }
+  const ByteView chunk = frame.view().subspan(copy.chunk_offset, copy.plain_bytes);
+  DRKIT_TRY(verify(id, chunk, copy.pack));
+  return Bytes(chunk.begin(), chunk.end());
 }
 
 Result<Bytes> ChunkReader::read_copy(const Context& ctx, const crypto::ChunkId& id, const Location& copy) {
-  DRKIT_ASSIGN(const std::shared_ptr<const base::Buffer> frame, cached_frame(ctx, FrameRef::of(copy)));
-  if (copy.chunk_offset + std::uint64_t{copy.plain_bytes} > frame->size()) {
-    return name_pack(format::corrupt("pack", "its directory and its frame disagree"), pack_name(copy.pack));
+  const FrameRef ref = FrameRef::of(copy);
+  Frame frame = kept_frame(ref);
+  if (frame == nullptr) {
+    DRKIT_ASSIGN(const Bytes sealed, fetch(ctx, ref.pack, ref.offset, ref.sealed_bytes));
+    DRKIT_ASSIGN(frame, open_and_keep(ref, sealed));
   }
-  const ByteView chunk = frame->view().subspan(copy.chunk_offset, copy.plain_bytes);
-  DRKIT_TRY(verify(id, chunk, copy.pack));
-  return Bytes(chunk.begin(), chunk.end());
+  return cut(id, copy, *frame);
+}
+
+Result<Bytes> ChunkReader::read_again(const Context& ctx, const crypto::ChunkId& id, const Location& copy,
+                                      const Error& why) {
+  const FrameRef ref = FrameRef::of(copy);
+  if (const Frame kept = kept_frame(ref)) {
+    if (auto chunk = cut(id, copy, *kept)) return chunk;
+  }
+  DRKIT_ASSIGN(const Bytes sealed, fetch_again(ctx, ref.pack, ref.offset, ref.sealed_bytes, why));
+  DRKIT_ASSIGN(const Frame frame, open_and_keep(ref, sealed));
+  return cut(id, copy, *frame);
 }
 
 Result<Bytes> ChunkReader::read(const Context& ctx, format::PackType type, const crypto::ChunkId& id) {
@@ -152,6 +207,10 @@ Result<Bytes> ChunkReader::read(const Context& ctx, format::PackType type, const
     if (copies.size() > 1) pass_over(ctx, FrameRef::of(copy), bytes.error());
     if (!first) first = std::move(bytes).error();
   }
+  for (const Location& copy : copies) {
+    auto bytes = read_again(ctx, id, copy, *first);
+    if (bytes || !another_may_be_good(bytes.error())) return bytes;
+  }
   return std::move(*first);
 }
 
@@ -159,7 +218,7 @@ Result<Bytes> ChunkReader::read_elsewhere(const Context& ctx, const crypto::Chun
                                           const Error& why) {
   if (!another_may_be_good(why)) return why;
   DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(format::PackType::data, id));
-  if (copies.size() == 1) return why;
+  if (copies.size() == 1) return read_again(ctx, id, copies.front(), why);
   pass_over(ctx, bad, why);
   auto bytes = read(ctx, format::PackType::data, id);
   return bytes || !another_may_be_good(bytes.error()) ? std::move(bytes) : Result<Bytes>(why);

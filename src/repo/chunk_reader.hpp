@@ -41,6 +41,10 @@ class ChunkReader {
   Result<Location> locate(const crypto::ChunkId& id, std::uint64_t bytes = 0) const;
   /// Bytes of a pack.
   Result<Bytes> fetch(const Context& ctx, std::uint32_t pack, std::uint64_t offset, std::uint64_t length);
+  /// The same out of the whole pack, after a part of it was bad: read without a range its bytes are proven by its name,
+  /// also to a mirror, which takes them from another copy. Tried once for each pack. Errors: `why`; cancelled.
+  Result<Bytes> fetch_again(const Context& ctx, std::uint32_t pack, std::uint64_t offset, std::uint64_t length,
+                            const Error& why);
   /// Opens and decodes a frame from its sealed bytes. Errors: corrupt, naming the object.
   Result<void> open_frame(const FrameRef& frame, ByteView sealed, base::Buffer& plain);
   /// Whether the bytes are the chunk, of the pack's type. Errors: corrupt, naming the object.
@@ -49,7 +53,8 @@ class ChunkReader {
   /// One chunk, whole and verified, from any good copy; a bad one is logged. For manifests and single files: keeps the
   /// last frames. Errors: that of the first copy when none is good.
   Result<Bytes> read(const Context& ctx, format::PackType type, const crypto::ChunkId& id);
-  /// A chunk of a file whose copy in the frame is bad. Errors: `why` when there is no good one.
+  /// A chunk of a file that is bad in the frame: of the whole pack, or of another one. Errors: `why` when there is no
+  /// good one.
   Result<Bytes> read_elsewhere(const Context& ctx, const crypto::ChunkId& id, const FrameRef& bad, const Error& why);
 
   const Index& index() const { return *index_; }
@@ -60,7 +65,12 @@ class ChunkReader {
   ChunkReader(std::shared_ptr<Repository::Impl> impl, std::shared_ptr<Index> index)
       : impl_(std::move(impl)), index_(std::move(index)) {}
   Result<std::shared_ptr<const Secret>> content_key(const format::SealedContentKey& sealed);
-  Result<std::shared_ptr<const base::Buffer>> cached_frame(const Context& ctx, const FrameRef& frame);
+  using Frame = std::shared_ptr<const base::Buffer>;
+  Frame kept_frame(const FrameRef& frame);
+  Result<Frame> open_and_keep(const FrameRef& frame, ByteView sealed);
+  Result<Bytes> cut(const crypto::ChunkId& id, const Location& copy, const base::Buffer& frame) const;
+  Result<Bytes> read_again(const Context& ctx, const crypto::ChunkId& id, const Location& copy, const Error& why);
+  Result<void> load_whole(const Context& ctx, std::uint32_t pack, const Error& why);
   Result<std::vector<Location>> copies_of(format::PackType type, const crypto::ChunkId& id) const;
   Result<Bytes> read_copy(const Context& ctx, const crypto::ChunkId& id, const Location& copy);
   void pass_over(const Context& ctx, const FrameRef& bad, const Error& why);
@@ -70,9 +80,13 @@ class ChunkReader {
   std::atomic<std::uint64_t> bytes_fetched_{0};
   mutable std::mutex mutex_;
   std::map<std::array<std::byte, format::kSealedKeyBytes>, std::shared_ptr<const Secret>> keys_;
-  std::list<std::pair<FrameRef, std::shared_ptr<const base::Buffer>>> frames_;  // newest first
-  std::set<FrameRef> bad_frames_;                                               ///< tried last
-  std::set<std::uint32_t> warned_packs_;                                        ///< one line for each is enough
+  std::list<std::pair<FrameRef, Frame>> frames_;  // newest first
+  std::set<FrameRef> bad_frames_;                 ///< tried last
+  std::set<std::uint32_t> warned_packs_;          ///< one line for each is enough
+  std::mutex whole_mutex_;                        ///< of the following
+  Bytes whole_;                                   ///< a pack, of which parts were bad
+  std::uint32_t whole_pack_ = 0;
+  std::set<std::uint32_t> hopeless_packs_;
 };
 
 }  // namespace drkit::repo

@@ -34,6 +34,8 @@ struct Repository::Impl {
   /// Puts an index object that lists the packs, then adds them to `index` and to what index() answers: in this order,
   /// for nobody may rely on a pack that no index object lists. Returns the object's size.
   Result<std::uint64_t> list_packs(const Context& ctx, repo::Index& index, const std::vector<format::PackInfo>& packs);
+  /// For readers, when index objects are damaged: every pack that no index object lists speaks for itself.
+  Result<void> add_unlisted_packs(const Context& ctx, repo::Index& index);
   /// A directory for temporary files of bounded size.
   std::string spool_directory() const;
 
@@ -46,6 +48,7 @@ struct Repository::Impl {
   std::mutex index_mutex_;
   std::shared_ptr<repo::Index> index_;
   std::vector<std::string> index_objects_;  ///< keys that index_ was made of, sorted
+  std::vector<std::string> damaged_index_;  ///< keys that it lacks
 };
 
 }  // namespace drkit
@@ -90,5 +93,7 @@ Result<ObjectInfo> put_index(const Context& ctx, Repository::Impl& impl, const f
 /// Reads header and directory of a pack that no index lists. Errors: corrupt.
 Result<format::PackInfo> read_pack_info(const Context& ctx, Repository::Impl& impl, const std::string& key,
                                         std::uint64_t size_bytes);
+/// Whether read_pack_info failed because of the pack, so that others may still do.
+bool is_unusable(const Error& error);
 
 }  // namespace drkit::repo

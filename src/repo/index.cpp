@@ -54,16 +54,18 @@ void Index::enter_in_table(std::uint32_t number) {
   place(number + 1);
 }
 
-Result<void> Index::add(const format::PackInfo& pack) {
+Result<void> Index::add(const format::PackInfo& pack, bool listed) {
   const std::unique_lock lock(mutex_);
   if (const auto known = number_in_table(pack.name)) {
+    PackRow& row = packs_[*known];
     // Condemned by one index object is condemned, in whatever order they come.
-    packs_[*known].condemned = packs_[*known].condemned || pack.condemned;
+    row.condemned = row.condemned || pack.condemned;
+    row.listed = row.listed || listed;
     return {};
   }
   const auto number = static_cast<std::uint32_t>(packs_.size());
   packs_.push_back({pack.name, static_cast<std::uint32_t>(pack.size_bytes), intern_key(pack.content_key), pack.type,
-                    pack.condemned, true});
+                    pack.condemned, true, listed});
   std::uint32_t frame_offset = format::kPackHeaderBytes;
   for (const format::FrameEntry& frame : pack.directory) {
     std::uint32_t chunk_offset = 0;
@@ -83,7 +85,7 @@ Result<void> Index::add(const format::PackInfo& pack) {
 
 bool Index::countable(const Location& location, format::PackType type) const {
   const PackRow& pack = packs_[location.pack];
-  return pack.type == type && pack.present && !pack.condemned;
+  return pack.type == type && pack.present && pack.listed && !pack.condemned;
 }
 
 Result<std::vector<Location>> Index::find(format::PackType type, const format::ChunkId& id) const {
@@ -109,11 +111,12 @@ void Index::set_present(std::uint32_t number, bool present) {
 
 std::optional<std::uint32_t> Index::number_of(const format::Digest& name) const {
   const std::shared_lock lock(mutex_);
-  return number_in_table(name);
+  const auto number = number_in_table(name);
+  return number && packs_[*number].listed ? number : std::nullopt;
 }
 
 PackRef Index::ref_of(const PackRow& row) const {
-  return {row.name, row.type, row.size_bytes, content_keys_[row.key], row.condemned};
+  return {row.name, row.type, row.size_bytes, content_keys_[row.key], row.condemned, row.listed};
 }
 
 Result<PackRef> Index::pack(std::uint32_t number) const {

@@ -22,6 +22,7 @@ struct PackRef {
   std::uint64_t size_bytes = 0;
   format::SealedContentKey content_key;
   bool condemned = false;
+  bool listed = true;  ///< by an index object; otherwise only its own directory speaks for it
 };
 
 /// Thread-safety: any thread.
@@ -31,13 +32,16 @@ class Index {
   explicit Index(std::string spool_directory) : runs_(std::move(spool_directory)) {}
 
   /// Errors: io, no_space (of the spool).
-  Result<void> add(const format::PackInfo& pack);
+  Result<void> add(const format::PackInfo& pack) { return add(pack, true); }
+  /// For readers: a pack that is there and that no index object lists. No writer counts on it.
+  Result<void> add_unlisted(const format::PackInfo& pack) { return add(pack, false); }
   /// Every copy in packs of the type: those that a writer may count on first, then others.
   Result<std::vector<Location>> find(format::PackType type, const format::ChunkId& id) const;
-  /// Whether a writer may count on the chunk: it is in a pack that is neither condemned nor known to be gone.
+  /// Whether a writer may count on the chunk: it is in a listed pack that is neither condemned nor known to be gone.
   Result<bool> is_stored(format::PackType type, const format::ChunkId& id) const;
   /// What was found of the pack in the storage; packs count as being there until something else is said.
   void set_present(std::uint32_t number, bool present);
+  /// Of a listed pack.
   std::optional<std::uint32_t> number_of(const format::Digest& name) const;
   Result<PackRef> pack(std::uint32_t number) const;
   bool knows_pack(const format::Digest& name) const;
@@ -55,7 +59,9 @@ class Index {
     format::PackType type;
     bool condemned;
     bool present;
+    bool listed;
   };
+  Result<void> add(const format::PackInfo& pack, bool listed);
   std::optional<std::uint32_t> number_in_table(const format::Digest& name) const;
   void enter_in_table(std::uint32_t number);
   bool countable(const Location& location, format::PackType type) const;

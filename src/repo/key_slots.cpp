@@ -163,6 +163,14 @@ static Result<void> put_own_first(std::vector<StoredSlot>& slots, const std::str
   return {};
 }
 
+// Of two that rotate at the same time one finds this object there: their keys would have the same generation.
+static format::ObjectId rotation_id(const Repository::Impl& impl, std::uint32_t generation) {
+  const format::Key tag = keyed_tag(impl.keys.index_key, as_bytes("drkit rotation " + std::to_string(generation)));
+  format::ObjectId id;
+  std::copy_n(tag.begin(), id.size(), id.begin());
+  return id;
+}
+
 // A slot with the new key set for every recipient and for the own credential; answers the slots that cannot be renewed.
 // The own slot is the first of both lists.
 static Result<std::vector<KeySlot>> seal_again(const Repository::Impl& impl, const format::KeySet& rotated,
@@ -177,7 +185,8 @@ static Result<std::vector<KeySlot>> seal_again(const Repository::Impl& impl, con
       lost.push_back(describe(old));
       continue;
     }
-    StoredSlot renewed{new_id(), {}};
+    const bool is_own = &old == &old_slots.front();
+    StoredSlot renewed{is_own ? rotation_id(impl, rotated.data_keys.back().generation) : new_id(), {}};
     SlotRequest request{header.role, header.label, created_ns};
     if (header.is_password) {
       DRKIT_ASSIGN(renewed.slot, seal_password_slot(rotated, impl.id, renewed.id, *own.password,
@@ -196,9 +205,14 @@ static Result<void> put_all(const Context& ctx, Storage& storage, const std::vec
   return {};
 }
 
+// Only what is this rotation's: the own slot's id may be in use by another one's.
 static void remove_all(const Context& ctx, Storage& storage, const std::vector<StoredSlot>& slots) {
   for (const StoredSlot& slot : slots) {
-    const auto removed = storage.remove(ctx, object_key(kSlotPrefix, slot.id));
+    const std::string key = object_key(kSlotPrefix, slot.id);
+    const auto stored = get_object(ctx, storage, key, format::Kind::key_slot);
+    if (stored && *stored != format::encode_slot(slot.slot)) continue;
+    if (!stored && stored.error().code() == ErrorCode::not_found) continue;
+    const auto removed = stored ? storage.remove(ctx, key) : Result<void>(stored.error());
     if (!removed) ctx.write_log(LogLevel::warning, "key slot left behind: " + removed.error().to_string());
   }
 }
@@ -246,7 +260,17 @@ Result<void> Repository::remove_key(const Context& ctx, const std::string& slot_
   if (found->role == KeyRole::full && full == 1) {
     return Error(ErrorCode::precondition_failed, "this is the last full key: without it nothing can be restored");
   }
-  return impl_->storage->remove(ctx, std::string(kSlotPrefix) + slot_id);
+  const std::string key = std::string(kSlotPrefix) + slot_id;
+  DRKIT_ASSIGN(const Bytes slot, get_bounded(ctx, *impl_->storage, key, format::Kind::key_slot));
+  DRKIT_TRY(impl_->storage->remove(ctx, key));
+  // Somebody may have removed the others at the same moment. That must not be cancelled half way.
+  Context uncancelled = ctx;
+  uncancelled.cancel = CancelToken();
+  DRKIT_ASSIGN(const std::vector<KeySlot> left, keys(uncancelled));
+  if (std::any_of(left.begin(), left.end(), [](const KeySlot& s) { return s.role == KeyRole::full; })) return {};
+  DRKIT_TRY(impl_->storage->put(uncancelled, key, slot, {.if_absent = true}));
+  return Error(ErrorCode::precondition_failed,
+               "all other full keys were removed at the same time: this one was put back");
 }
 
 Result<std::vector<KeySlot>> Repository::rotate_key(const Context& ctx, const Credential& own) {
@@ -260,13 +284,23 @@ Result<std::vector<KeySlot>> Repository::rotate_key(const Context& ctx, const Cr
   const std::unique_lock lock(impl_->rotation_mutex);
   DRKIT_TRY(put_own_first(old_slots, impl_->slot_id));
   DRKIT_TRY(open_stored(old_slots.front(), impl_->id, own));
+  if (impl_->keys.data_keys.size() >= format::kMaxGenerations) {
+    return Error(ErrorCode::precondition_failed, "the keys were rotated as often as a key set has room for")
+        .with("generations", std::to_string(impl_->keys.data_keys.size()));
+  }
   format::KeySet rotated = clone_key_set(impl_->keys);
   add_data_key(rotated);
   std::vector<StoredSlot> new_slots;
   DRKIT_ASSIGN(const std::vector<KeySlot> lost, seal_again(*impl_, rotated, old_slots, own, ctx, new_slots));
+  DRKIT_TRY(open_stored(new_slots.front(), impl_->id, own));
   // New slots are durable before any old one goes: a crash leaves both, and either opens the repository.
   const auto stored = put_all(ctx, *impl_->storage, new_slots);
   if (!stored) remove_all(ctx, *impl_->storage, new_slots);
+  if (!stored && stored.error().code() == ErrorCode::already_exists) {
+    return Error(ErrorCode::precondition_failed,
+                 "the keys were rotated by someone else, or are just now: open the repository again")
+        .with("slot", base::to_hex(new_slots.front().id));
+  }
   DRKIT_TRY(stored);
   // The new data key seals nothing before it is durable.
   impl_->keys.data_keys = std::move(rotated.data_keys);

@@ -100,6 +100,11 @@ Result<ObjectInfo> put_index(const Context& ctx, Repository::Impl& impl, const f
   return info;
 }
 
+bool is_unusable(const Error& error) {
+  return error.code() == ErrorCode::corrupt || error.code() == ErrorCode::not_found ||
+         error.code() == ErrorCode::version_unsupported || error.code() == ErrorCode::invalid_argument;
+}
+
 Result<format::PackInfo> read_pack_info(const Context& ctx, Repository::Impl& impl, const std::string& key,
                                         std::uint64_t size_bytes) {
   const auto damaged = [&](std::string_view problem) { return name_object(format::corrupt("pack", problem), key); };
@@ -164,6 +169,11 @@ Result<bool> Repository::Impl::build_index(const Context& ctx, const std::vector
     auto loaded = load_index_object(ctx, key);
     // Replaced by another and removed since the listing: without that one the index would lack chunks that are there.
     if (!loaded && loaded.error().code() == ErrorCode::not_found) return false;
+    if (!loaded && loaded.error().code() == ErrorCode::corrupt) {
+      ctx.write_log(LogLevel::warning, "gone on without a damaged index object: " + loaded.error().to_string());
+      damaged_index_.push_back(key);
+      continue;
+    }
     DRKIT_ASSIGN(const format::IndexSegment segment, std::move(loaded));
     for (const format::Digest& name : segment.supersedes) {
       const std::string old = repo::object_key(repo::kIndexPrefix, name);
@@ -173,12 +183,17 @@ Result<bool> Repository::Impl::build_index(const Context& ctx, const std::vector
   }
   std::sort(superseded.begin(), superseded.end());
   index_objects_ = objects;
+  // Tried again by the next refresh.
+  std::erase_if(index_objects_, [this](const std::string& key) {
+    return std::find(damaged_index_.begin(), damaged_index_.end(), key) != damaged_index_.end();
+  });
   if (std::includes(skipped.begin(), skipped.end(), superseded.begin(), superseded.end())) return true;
   // Rare: a prune put its index and has not removed the old ones yet. What they alone list may be gone.
   superseded.insert(superseded.end(), skipped.begin(), skipped.end());
   std::sort(superseded.begin(), superseded.end());
   index_ = std::make_shared<repo::Index>(spool_directory());
   index_objects_.clear();
+  damaged_index_.clear();
   return build_index(ctx, objects, superseded);
 }
 
@@ -220,7 +235,35 @@ Result<bool> Repository::Impl::refresh_index(const Context& ctx) {
     index_ = std::make_shared<repo::Index>(spool_directory());
     index_objects_.clear();
   }
-  return build_index(ctx, objects, {});
+  damaged_index_.clear();
+  DRKIT_ASSIGN(const bool whole, build_index(ctx, objects, {}));
+  if (!whole || index_storage == storage) return whole;
+  // A local copy does not tell that the object is gone by now.
+  DRKIT_ASSIGN(const std::vector<std::string> now, repo::list_keys(ctx, *storage, repo::kIndexPrefix));
+  return std::includes(now.begin(), now.end(), objects.begin(), objects.end());
+}
+
+Result<void> Repository::Impl::add_unlisted_packs(const Context& ctx, repo::Index& index) {
+  {
+    const std::lock_guard lock(index_mutex_);
+    if (damaged_index_.empty()) return {};
+  }
+  std::vector<ObjectInfo> packs;
+  for (const std::string_view prefix : {repo::kDataPrefix, repo::kMetaPrefix}) {
+    DRKIT_TRY(storage->list(ctx, prefix, [&](const ObjectInfo& info) {
+      const auto name = base::array_from_hex<32>(repo::object_name(info.key));
+      if (name && !index.knows_pack(*name)) packs.push_back(info);
+      return true;
+    }));
+  }
+  for (const ObjectInfo& info : packs) {
+    DRKIT_TRY(ctx.check_cancelled());
+    const auto pack = repo::read_pack_info(ctx, *this, info.key, info.size_bytes);
+    if (!pack && !repo::is_unusable(pack.error())) return pack.error();
+    if (!pack) ctx.write_log(LogLevel::warning, "unlisted pack passed over: " + pack.error().to_string());
+    if (pack) DRKIT_TRY(index.add_unlisted(*pack));
+  }
+  return {};
 }
 
 }  // namespace drkit

@@ -1,6 +1,7 @@
 #include "repo/record_sorter.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <drkit/spi/source.hpp>
 
@@ -14,15 +15,12 @@ constexpr std::size_t kFlushBytes = std::size_t{1} << 20;
 
 }  // namespace
 
-bool RecordSorter::before(const Item& a, const Item& b) {
-  if (a.path != b.path) return entry_path_less(a.path, b.path);
-  return a.sequence < b.sequence;
-}
+bool RecordSorter::before(const Item& a, const Item& b) { return entry_path_less(a.path, b.path); }
 
 Result<void> RecordSorter::add(const format::Record& record) {
   base::ByteWriter out;
   format::encode_record(out, record, "");
-  Item item{record.entry.path, sequence_++, out.take()};
+  Item item{record.entry.path, out.take()};
   used_ += item.path.size() + item.encoded.size() + kItemOverhead;
   items_.push_back(std::move(item));
   return used_ > memory_bytes_ ? spill() : Result<void>();
@@ -39,7 +37,6 @@ Result<void> RecordSorter::spill() {
   for (const Item& item : items_) {
     base::ByteWriter body;
     body.text(item.path);
-    body.u64(item.sequence);
     body.blob(item.encoded);
     out.u32(static_cast<std::uint32_t>(body.size()));
     out.raw(body.view());
@@ -74,7 +71,6 @@ Result<void> RecordSorter::advance(Run& run) {
   base::ByteReader in(body);
   Item item;
   item.path = in.text();
-  item.sequence = in.u64();
   const ByteView encoded = in.blob();
   item.encoded.assign(encoded.begin(), encoded.end());
   if (got != length || !in.done()) return Error(ErrorCode::io, "sort spool differs from what was written");
@@ -96,16 +92,15 @@ Result<std::optional<RecordSorter::Item>> RecordSorter::next_item() {
 }
 
 Result<std::optional<format::Record>> RecordSorter::next() {
-  while (pending_) {
-    DRKIT_ASSIGN(std::optional<Item> following, next_item());
-    Item item = std::move(*pending_);
-    pending_ = std::move(following);
-    if (pending_ && pending_->path == item.path) continue;
-    base::ByteReader in(item.encoded);
-    DRKIT_ASSIGN(format::Record record, format::decode_record(in, ""));
-    return std::optional(std::move(record));
+  if (!pending_) return std::optional<format::Record>();
+  DRKIT_ASSIGN(std::optional<Item> following, next_item());
+  if (following && following->path == pending_->path) {
+    return Error(ErrorCode::internal, "the source named an entry twice").with("path", following->path);
   }
-  return std::optional<format::Record>();
+  const Item item = *std::exchange(pending_, std::move(following));
+  base::ByteReader in(item.encoded);
+  DRKIT_ASSIGN(format::Record record, format::decode_record(in, ""));
+  return std::optional(std::move(record));
 }
 
 }  // namespace drkit::repo

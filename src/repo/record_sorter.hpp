@@ -22,13 +22,12 @@ class RecordSorter {
   Result<void> add(const format::Record& record);
   /// After the last add.
   Result<void> finish();
-  /// The next record in order. Of several with one path the last one added wins.
+  /// The next record in order. Errors: internal when its path was added twice: a snapshot holds one entry of a name.
   Result<std::optional<format::Record>> next();
 
  private:
   struct Item {
     std::string path;
-    std::uint64_t sequence = 0;
     Bytes encoded;
   };
   /// A part of the spool file.
@@ -45,7 +44,6 @@ class RecordSorter {
   std::string directory_;
   std::size_t memory_bytes_;
   std::size_t used_ = 0;
-  std::uint64_t sequence_ = 0;
   std::vector<Item> items_;
   std::size_t next_ = 0;
   base::UniqueFd spool_;

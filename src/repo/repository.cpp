@@ -111,6 +111,7 @@ Result<void> put_first_objects(const Context& ctx, Repository::Impl& impl, const
   for (const std::string& recipient : options.recipients) {
     DRKIT_ASSIGN(const KeySlot slot, repo::put_recipient_slot(ctx, impl, recipient, KeyRole::full, ""));
     slots.push_back(slot.id);
+    if (impl.slot_id.empty()) impl.slot_id = slot.id;
   }
   return put_config(ctx, *impl.storage, config);
 }
@@ -137,7 +138,10 @@ Result<Repository> Repository::create(const Context& ctx, StoragePtr storage, Cr
   const auto put = put_first_objects(ctx, *impl, options, config, slots);
   if (!put && put.error().code() == ErrorCode::already_exists) {
     // Someone else was quicker: their repository gets rid of these slots, which belong to none.
-    for (const std::string& slot : slots) DRKIT_TRY(impl->storage->remove(ctx, std::string(repo::kSlotPrefix) + slot));
+    for (const std::string& slot : slots) {
+      const auto removed = impl->storage->remove(ctx, std::string(repo::kSlotPrefix) + slot);
+      if (!removed) ctx.write_log(LogLevel::warning, "a useless key slot is left: " + removed.error().to_string());
+    }
   }
   DRKIT_TRY(put);
   if (impl->storage->info().conditional_create) repo::remove_leftover_slots(ctx, *impl);

@@ -73,6 +73,58 @@ std::vector<format::Predecessor> heads_of(const std::vector<LoadedSnapshot>& sna
   return heads;
 }
 
+/// What a new snapshot follows: the heads, and some before them, so that its place in the order of all is known also
+/// when the heads are forgotten.
+std::vector<format::Predecessor> predecessors_of(const std::vector<LoadedSnapshot>& snapshots,
+                                                 const std::vector<DamagedSnapshot>& damaged) {
+  constexpr std::size_t kOlder = 16;
+  std::vector<format::Predecessor> named = heads_of(snapshots, damaged);
+  const std::size_t limit = named.size() + kOlder;
+  for (auto snapshot = snapshots.rbegin(); snapshot != snapshots.rend() && named.size() < limit; ++snapshot) {
+    const format::Predecessor one{snapshot->value.id, snapshot->object_digest};
+    if (std::find(named.begin(), named.end(), one) == named.end()) named.push_back(one);
+  }
+  return named;
+}
+
+/// Oldest first: a snapshot comes after all that it names, whatever the clocks said; among equals the time decides.
+void sort_by_history(std::vector<LoadedSnapshot>& snapshots) {
+  std::sort(snapshots.begin(), snapshots.end(), [](const LoadedSnapshot& a, const LoadedSnapshot& b) {
+    return std::pair(a.value.time_ns, a.value.id) < std::pair(b.value.time_ns, b.value.id);
+  });
+  std::map<std::string, std::size_t> place;
+  for (std::size_t i = 0; i < snapshots.size(); ++i) place[snapshots[i].value.id] = i;
+  std::vector<std::size_t> awaited(snapshots.size(), 0);
+  std::vector<std::vector<std::size_t>> followers(snapshots.size());
+  for (std::size_t i = 0; i < snapshots.size(); ++i) {
+    for (const format::Predecessor& predecessor : snapshots[i].predecessors) {
+      const auto before = place.find(predecessor.id);
+      if (before == place.end() || before->second == i) continue;
+      followers[before->second].push_back(i);
+      ++awaited[i];
+    }
+  }
+  std::set<std::size_t> ready;
+  for (std::size_t i = 0; i < snapshots.size(); ++i) {
+    if (awaited[i] == 0) ready.insert(i);
+  }
+  std::vector<std::size_t> order;
+  while (!ready.empty()) {
+    const std::size_t next = *ready.begin();
+    ready.erase(ready.begin());
+    order.push_back(next);
+    for (const std::size_t follower : followers[next]) {
+      if (--awaited[follower] == 0) ready.insert(follower);
+    }
+  }
+  // Digests make a circle impossible; were there one, the order of times would have to do.
+  if (order.size() != snapshots.size()) return;
+  std::vector<LoadedSnapshot> sorted;
+  sorted.reserve(snapshots.size());
+  for (const std::size_t i : order) sorted.push_back(std::move(snapshots[i]));
+  snapshots = std::move(sorted);
+}
+
 /// What is known of the snapshots when their history is checked.
 struct History {
   std::map<std::string, format::Digest> present;
@@ -251,7 +303,7 @@ Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl
   for (const DamagedSnapshot& snapshot : damaged) {
     ctx.write_log(LogLevel::warning, "another snapshot is damaged: " + snapshot.error.to_string());
   }
-  public_part.predecessors = heads_of(before, damaged);
+  public_part.predecessors = predecessors_of(before, damaged);
   format::SnapshotObject object;
   DRKIT_ASSIGN(object.sealed_public,
                seal_shared(impl, format::Kind::snapshot_public, lease.id, format::encode_snapshot_public(public_part)));
@@ -260,6 +312,12 @@ Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl
                crypto::seal_bytes(content_key.key.view(), private_associated_data(impl, lease.id, object.sealed_public),
                                   format::encode_snapshot_private(private_part), crypto::system_random()));
   const Bytes bytes = format::wrap_envelope(format::Kind::snapshot, format::encode_snapshot(object));
+  // What nobody would read must not be called committed.
+  if (bytes.size() > format::max_object_bytes(format::Kind::snapshot)) {
+    return Error(ErrorCode::invalid_argument, "tags, facts and problems are too many for one snapshot")
+        .with("bytes", std::to_string(bytes.size()))
+        .with("limit", std::to_string(format::max_object_bytes(format::Kind::snapshot)));
+  }
   DRKIT_TRY(ctx.check_cancelled());
   DRKIT_TRY(put_snapshot(ctx, impl, lease, bytes));
   remember_commit(ctx, impl, public_part.predecessors, {base::to_hex(lease.id), crypto::sha256(bytes)});
@@ -281,9 +339,7 @@ Result<std::vector<LoadedSnapshot>> load_snapshots(const Context& ctx, Repositor
                                                    std::vector<DamagedSnapshot>* taken) {
   std::vector<DamagedSnapshot> damaged;
   DRKIT_ASSIGN(std::vector<LoadedSnapshot> snapshots, load_without_history(ctx, impl, damaged));
-  std::sort(snapshots.begin(), snapshots.end(), [](const LoadedSnapshot& a, const LoadedSnapshot& b) {
-    return std::pair(a.value.time_ns, a.value.id) < std::pair(b.value.time_ns, b.value.id);
-  });
+  sort_by_history(snapshots);
   // Listed after the snapshots: one that was forgotten meanwhile has its tombstone by now.
   DRKIT_ASSIGN(const std::set<std::string> forgotten, load_tombstones(ctx, impl));
   std::erase_if(snapshots, [&](const LoadedSnapshot& snapshot) { return forgotten.contains(snapshot.value.id); });

@@ -55,9 +55,10 @@ class Stock {
   Result<void> mark_missing() {
     std::uint64_t missing = 0;
     for (std::uint32_t number = 0; number < seen_.size(); ++number) {
+      DRKIT_ASSIGN(const PackRef pack, index_->pack(number));
+      if (!pack.listed) continue;
       index_->set_present(number, seen_[number]);
       if (seen_[number]) continue;
-      DRKIT_ASSIGN(const PackRef pack, index_->pack(number));
       // A condemned pack is meant to go.
       if (pack.condemned || ++missing > kNamedPacks) continue;
       ctx_.write_log(LogLevel::warning, pack_key(pack.type, pack.name) +
@@ -76,7 +77,7 @@ class Stock {
     for (const Orphan& orphan : orphans_) {
       DRKIT_TRY(ctx_.check_cancelled());
       auto pack = prove(orphan);
-      if (!pack && !unusable(pack.error())) return std::move(pack).error();
+      if (!pack && !is_unusable(pack.error())) return std::move(pack).error();
       if (!pack) {
         ctx_.write_log(LogLevel::warning, "unlisted pack left alone: " + pack.error().to_string());
         continue;
@@ -93,11 +94,6 @@ class Stock {
   Result<void> list(const std::vector<format::PackInfo>& packs) {
     DRKIT_TRY(impl_.list_packs(ctx_, *index_, packs));
     return {};
-  }
-
-  static bool unusable(const Error& error) {
-    return error.code() == ErrorCode::corrupt || error.code() == ErrorCode::not_found ||
-           error.code() == ErrorCode::version_unsupported || error.code() == ErrorCode::invalid_argument;
   }
 
   // Nobody vouched for the pack: a storage that keeps what was cut off of a put, or that rots, is found out here and

@@ -1,12 +1,15 @@
 #include "repo/uploader.hpp"
 
+#include "base/threads.hpp"
 #include "crypto/sha256.hpp"
 #include "repo/layout.hpp"
 
 namespace drkit::repo {
 
 PackUploader::PackUploader(const Context& ctx, std::shared_ptr<Repository::Impl> impl, std::shared_ptr<Index> index)
-    : ctx_(ctx), impl_(std::move(impl)), index_(std::move(index)), thread_([this] { run(); }) {}
+    : ctx_(ctx), impl_(std::move(impl)), index_(std::move(index)) {
+  base::start_thread(thread_, [this] { run(); });
+}
 
 PackUploader::~PackUploader() {
   {
@@ -14,7 +17,7 @@ PackUploader::~PackUploader() {
     stop_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 Result<void> PackUploader::put(format::PackInfo info, base::Buffer bytes) {
@@ -23,6 +26,7 @@ Result<void> PackUploader::put(format::PackInfo info, base::Buffer bytes) {
   if (failure_) return *failure_;
   queue_.push_back({std::move(info), std::move(bytes)});
   changed_.notify_all();
+  if (!thread_.joinable()) upload_next(lock);
   return {};
 }
 
@@ -45,23 +49,27 @@ void PackUploader::run() {
   while (true) {
     changed_.wait(lock, [&] { return stop_ || (!queue_.empty() && !failure_); });
     if (stop_) return;
-    Job job = std::move(queue_.front());
-    queue_.pop_front();
-    busy_ = true;
-    changed_.notify_all();
-    lock.unlock();
-    Result<void> result = put_one(job);
-    buffers_.give(std::move(job.bytes));
-    lock.lock();
-    busy_ = false;
-    if (result) {
-      for (const format::FrameEntry& frame : job.info.directory) unindexed_chunks_ += frame.chunks.size();
-      unindexed_.push_back(std::move(job.info));
-      if (unindexed_chunks_ >= kIndexChunks || unindexed_.size() >= kIndexPacks) result = put_index_objects();
-    }
-    if (!result) failure_ = std::move(result).error();
-    changed_.notify_all();
+    upload_next(lock);
   }
+}
+
+void PackUploader::upload_next(std::unique_lock<std::mutex>& lock) {
+  Job job = std::move(queue_.front());
+  queue_.pop_front();
+  busy_ = true;
+  changed_.notify_all();
+  lock.unlock();
+  Result<void> result = base::without_throwing([&] { return put_one(job); });
+  buffers_.give(std::move(job.bytes));
+  lock.lock();
+  busy_ = false;
+  if (result) {
+    for (const format::FrameEntry& frame : job.info.directory) unindexed_chunks_ += frame.chunks.size();
+    unindexed_.push_back(std::move(job.info));
+    if (unindexed_chunks_ >= kIndexChunks || unindexed_.size() >= kIndexPacks) result = put_index_objects();
+  }
+  if (!result) failure_ = std::move(result).error();
+  changed_.notify_all();
 }
 
 Result<void> PackUploader::put_one(Job& job) {

@@ -53,6 +53,7 @@ class PackUploader {
     base::Buffer bytes;
   };
   void run();
+  void upload_next(std::unique_lock<std::mutex>& lock);
   Result<void> put_one(Job& job);
   Result<void> put_index_objects();
 

@@ -78,6 +78,7 @@ std::string_view wal_kind_name(WalKind kind) {
 
 Result<WalPut> WalArchive::put(const Context& ctx, const WalName& name, ByteView bytes, const WalFacts& facts) const {
   Repository::Impl& impl = *repository_.impl();
+  DRKIT_TRY(repo::require_known(impl.features.write, "archiving log"));
   DRKIT_TRY(format::decode_wal_name(format::encode_wal_name(name)));
   DRKIT_ASSIGN(const std::string key, repo::wal_key(impl, name));
   DRKIT_ASSIGN(const Bytes object, repo::seal_wal_object(ctx, impl, name, bytes, facts));
@@ -133,6 +134,7 @@ Result<std::vector<WalObject>> WalArchive::list_notes(const Context& ctx, std::u
 
 Result<void> WalArchive::remove_piece(const Context& ctx, const WalName& name) const {
   if (name.kind != WalKind::piece) return Error(ErrorCode::invalid_argument, "only pieces are ever removed");
+  DRKIT_TRY(repo::require_known(repository_.impl()->features.remove, "removing pieces of log"));
   DRKIT_ASSIGN(const std::string key, repo::wal_key(*repository_.impl(), name));
   return repository_.impl()->storage->remove(ctx, key);
 }

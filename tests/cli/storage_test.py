@@ -1,4 +1,5 @@
 """Storages from the command line: the probe, and where credentials come from."""
+import os
 import unittest
 
 import harness
@@ -51,6 +52,42 @@ class Storage(harness.Case):
         self.assertEqual(listings[0], listings[2])
         self.run_drkit("restore", copies[2], partial["snapshot"]["id"], self.dir / "restored")
         self.assert_same_tree(self.tree, self.dir / "restored")
+
+    def test_a_damaged_copy_of_a_mirror_is_read_around_told_and_healed(self):
+        (self.tree / "sub").mkdir(parents=True)
+        (self.tree / "sub" / "file").write_bytes(os.urandom(3_000_000))
+        copies = [self.dir / f"copy{number}" for number in range(2)]
+        mirror = "mirror:" + "|".join(map(str, copies))
+        self.run_drkit("init", mirror)
+        self.run_drkit("backup", mirror, self.tree)
+        whole = {path.relative_to(copies[0]): path.read_bytes()
+                 for path in copies[0].rglob("*") if path.is_file()}
+        for kind, damage in (("data", self.flip), ("data", self.truncate), ("index", self.flip), ("snapshots", self.flip),
+                             ("keys", self.flip), ("config", self.flip)):
+            with self.subTest(kind=kind, damage=damage.__name__):
+                name = max((one for one in whole if one.parts[0] == kind), key=lambda one: len(whole[one]))
+                damage(copies[0] / name)
+                target = self.dir / f"restored-{kind}-{damage.__name__}"
+                self.run_drkit("restore", mirror, "latest", target)
+                self.assert_same_tree(self.tree, target)
+                found = self.run_drkit("check", mirror, "--level", "chunks", "--json", code=3).json
+                self.assertEqual(found["status"], "partial")
+                self.assertIn((1, str(name)), {(gap["copy"], gap["key"]) for gap in found["mirror_gaps"]})
+                self.run_drkit("check", copies[0], "--level", "chunks", code=None)
+                (copies[0] / name).unlink()
+                self.run_drkit("backup", mirror, self.tree)
+                self.assertEqual((copies[0] / name).read_bytes(), whole[name])
+        self.run_drkit("check", mirror, "--level", "chunks")
+
+    @staticmethod
+    def flip(path):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 3] ^= 1
+        path.write_bytes(data)
+
+    @staticmethod
+    def truncate(path):
+        os.truncate(path, path.stat().st_size // 2)
 
     def test_addresses_of_mirrors(self):
         for wrong in ("mirror:", "mirror:mem:", "mirror:quorum=3|mem:|mem:", "mirror:quorum=x|mem:|mem:",

@@ -52,6 +52,94 @@ std::string only_object(const std::string& bucket) {
   return {};
 }
 
+void check_retaining(const S3Server& server) {
+  const std::string bucket = s3_bucket(server, true);
+  S3Options options = s3_options(server, bucket);
+  options.lock_mode = S3LockMode::governance;
+  options.retain_days = 1;
+  options.prefix = "repository";
+  const auto locked = make_s3_storage({}, std::move(options));
+  REQUIRE(locked.ok());
+  S3Options plain = s3_options(server, bucket);
+  plain.prefix = "repository";
+  const auto unlocked = make_s3_storage({}, std::move(plain));
+  REQUIRE(unlocked.ok());
+  const std::int64_t now = Clock::system().wall_ns();
+  for (int i = 0; i < 5; ++i) {
+    const std::string number = std::to_string(i);
+    REQUIRE((*locked)->put({}, "data/locked" + number, as_bytes("12"), {}).ok());
+    REQUIRE((*unlocked)->put({}, "data/plain" + number, as_bytes("345"), {}).ok());
+  }
+  REQUIRE((*locked)->extend_retention({}, "data/locked0", now + 9 * kDay).ok());
+
+  const std::string address = "s3://" + bucket + "/repository?endpoint=" + server.endpoint;
+  StorageOptions place;
+  place.user = server.access_key_id;
+  place.password = Secret::from_text(server.secret_access_key);
+  RetainOptions retain;
+  retain.until_ns = now + 5 * kDay;
+  retain.legal_hold = true;
+  const auto report = retain_objects({}, address, place, retain);
+  REQUIRE_MESSAGE(report.ok(), report.error().to_string());
+  CHECK(report->objects == 10);
+  CHECK(report->bytes == 5 * 2 + 5 * 3);
+  CHECK(report->failures.empty());
+  for (const std::string key : {"data/locked1", "data/plain4"}) {
+    const auto found = (*locked)->retention({}, key);
+    REQUIRE(found.ok());
+    CHECK(found->mode == S3LockMode::governance);
+    CHECK(std::abs(found->until_ns - retain.until_ns) <= kSecond);
+    CHECK(found->legal_hold);
+  }
+  CHECK(std::abs((*locked)->retention({}, "data/locked0")->until_ns - now - 9 * kDay) <= kSecond);
+  // Held means held: who may bypass governance removes nothing all the same.
+  S3Options remover = s3_options(server, bucket);
+  remover.prefix = "repository";
+  remover.remove_versions = true;
+  remover.bypass_governance = true;
+  const auto removing = make_s3_storage({}, std::move(remover));
+  REQUIRE(removing.ok());
+  const auto removed = (*removing)->remove({}, "data/plain4");
+  REQUIRE_FALSE(removed.ok());
+  CHECK(removed.error().code() == ErrorCode::permission_denied);
+  CHECK((*locked)->stat({}, "data/plain4").ok());
+
+  RetainOptions lift;
+  lift.legal_hold = false;
+  REQUIRE(retain_objects({}, address, place, lift).ok());
+  CHECK_FALSE((*locked)->retention({}, "data/plain0")->legal_hold);
+  CHECK(retain_objects({}, address, place, {}).error().code() == ErrorCode::invalid_argument);
+  retain.until_ns = now - kDay;
+  CHECK(retain_objects({}, address, place, retain).error().code() == ErrorCode::invalid_argument);
+}
+
+void check_without_lock(const S3Server& server, const std::string& bucket) {
+  const auto storage = s3_fresh(s3_options(server, bucket));
+  REQUIRE(storage->put({}, "key", as_bytes("x"), {}).ok());
+  S3Options fixed = s3_options(server, bucket);
+  fixed.prefix = "unlocked";
+  const auto unlocked = make_s3_storage({}, std::move(fixed));
+  REQUIRE(unlocked.ok());
+  REQUIRE((*unlocked)->put({}, "key", as_bytes("x"), {}).ok());
+  RetainOptions retain;
+  retain.until_ns = Clock::system().wall_ns() + kDay;
+  StorageOptions place;
+  place.user = server.access_key_id;
+  place.password = Secret::from_text(server.secret_access_key);
+  const auto retained = retain_objects({}, "s3://" + bucket + "/unlocked?endpoint=" + server.endpoint, place, retain);
+  const std::string reason = retained.ok() && !retained->failures.empty() ? retained->failures.front().reason : "none";
+  INFO("retained: " << reason);
+  REQUIRE_FALSE(retained.ok());
+  CHECK(retained.error().code() == ErrorCode::unsupported);
+  const auto extended = storage->extend_retention({}, "key", Clock::system().wall_ns() + kDay);
+  REQUIRE_FALSE(extended.ok());
+  CHECK_FALSE(extended.error().retryable());
+  S3Options options = s3_options(server, bucket);
+  options.lock_mode = S3LockMode::compliance;
+  options.retain_days = 1;
+  CHECK_FALSE(s3_fresh(std::move(options))->put({}, "key", as_bytes("x"), {}).ok());
+}
+
 }  // namespace
 
 TEST_CASE("large objects go up in parts, several at a time") {
@@ -169,54 +257,12 @@ TEST_CASE("object lock: objects stay, protection grows and never shrinks") {
   CHECK(storage->retention({}, "whole")->mode == mode);
 }
 
-TEST_CASE("everything below an address is protected for longer, and held, in one call") {
-  const std::string bucket = s3_bucket(rgw(), true);
-  S3Options options = s3_options(rgw(), bucket);
-  options.lock_mode = S3LockMode::governance;
-  options.retain_days = 1;
-  options.prefix = "repository";
-  const auto locked = make_s3_storage({}, std::move(options));
-  REQUIRE(locked.ok());
-  S3Options plain = s3_options(rgw(), bucket);
-  plain.prefix = "repository";
-  const auto unlocked = make_s3_storage({}, std::move(plain));
-  REQUIRE(unlocked.ok());
-  const std::int64_t now = Clock::system().wall_ns();
-  for (int i = 0; i < 5; ++i) {
-    const std::string number = std::to_string(i);
-    REQUIRE((*locked)->put({}, "data/locked" + number, as_bytes("12"), {}).ok());
-    REQUIRE((*unlocked)->put({}, "data/plain" + number, as_bytes("345"), {}).ok());
-  }
-  REQUIRE((*locked)->extend_retention({}, "data/locked0", now + 9 * kDay).ok());
+TEST_CASE("everything below an address is protected for longer, and held, in one call: Ceph's gateway") {
+  check_retaining(rgw());
+}
 
-  const std::string address = "s3://" + bucket + "/repository?endpoint=" + rgw().endpoint;
-  StorageOptions place;
-  place.user = rgw().access_key_id;
-  place.password = Secret::from_text(rgw().secret_access_key);
-  RetainOptions retain;
-  retain.until_ns = now + 5 * kDay;
-  retain.legal_hold = true;
-  const auto report = retain_objects({}, address, place, retain);
-  REQUIRE_MESSAGE(report.ok(), report.error().to_string());
-  CHECK(report->objects == 10);
-  CHECK(report->bytes == 5 * 2 + 5 * 3);
-  CHECK(report->failures.empty());
-  for (const std::string key : {"data/locked1", "data/plain4"}) {
-    const auto found = (*locked)->retention({}, key);
-    REQUIRE(found.ok());
-    CHECK(found->mode == S3LockMode::governance);
-    CHECK(std::abs(found->until_ns - retain.until_ns) <= kSecond);
-    CHECK(found->legal_hold);
-  }
-  CHECK(std::abs((*locked)->retention({}, "data/locked0")->until_ns - now - 9 * kDay) <= kSecond);
-
-  RetainOptions lift;
-  lift.legal_hold = false;
-  REQUIRE(retain_objects({}, address, place, lift).ok());
-  CHECK_FALSE((*locked)->retention({}, "data/plain0")->legal_hold);
-  CHECK(retain_objects({}, address, place, {}).error().code() == ErrorCode::invalid_argument);
-  retain.until_ns = now - kDay;
-  CHECK(retain_objects({}, address, place, retain).error().code() == ErrorCode::invalid_argument);
+TEST_CASE("everything below an address is protected for longer, and held, in one call: versitygw") {
+  check_retaining(VersityGw().server());
 }
 
 TEST_CASE("governance can be bypassed by who asks for it, a legal hold cannot") {
@@ -236,32 +282,11 @@ TEST_CASE("governance can be bypassed by who asks for it, a legal hold cannot") 
   CHECK(storage->stat({}, "held").error().code() == ErrorCode::not_found);
 }
 
-TEST_CASE("a bucket without object lock says so") {
-  const auto storage = s3_fresh(s3_options(rgw(), shared_bucket()));
-  REQUIRE(storage->put({}, "key", as_bytes("x"), {}).ok());
-  S3Options fixed = s3_options(rgw(), shared_bucket());
-  fixed.prefix = "unlocked";
-  const auto unlocked = make_s3_storage({}, std::move(fixed));
-  REQUIRE(unlocked.ok());
-  REQUIRE((*unlocked)->put({}, "key", as_bytes("x"), {}).ok());
-  RetainOptions retain;
-  retain.until_ns = Clock::system().wall_ns() + kDay;
-  StorageOptions place;
-  place.user = rgw().access_key_id;
-  place.password = Secret::from_text(rgw().secret_access_key);
-  const auto retained =
-      retain_objects({}, "s3://" + shared_bucket() + "/unlocked?endpoint=" + rgw().endpoint, place, retain);
-  const std::string reason = retained.ok() && !retained->failures.empty() ? retained->failures.front().reason : "none";
-  INFO("retained: " << reason);
-  REQUIRE_FALSE(retained.ok());
-  CHECK(retained.error().code() == ErrorCode::unsupported);
-  const auto extended = storage->extend_retention({}, "key", Clock::system().wall_ns() + kDay);
-  REQUIRE_FALSE(extended.ok());
-  CHECK_FALSE(extended.error().retryable());
-  S3Options options = s3_options(rgw(), shared_bucket());
-  options.lock_mode = S3LockMode::compliance;
-  options.retain_days = 1;
-  CHECK_FALSE(s3_fresh(std::move(options))->put({}, "key", as_bytes("x"), {}).ok());
+TEST_CASE("a bucket without object lock says so: Ceph's gateway") { check_without_lock(rgw(), shared_bucket()); }
+
+TEST_CASE("a bucket without object lock says so: versitygw") {
+  const VersityGw gateway;
+  check_without_lock(gateway.server(), s3_bucket(gateway.server()));
 }
 
 TEST_CASE("versioned buckets: remove hides, and removes every version only when asked") {

@@ -87,6 +87,10 @@ S3Options s3_options(const S3Server& server, const std::string& bucket, bool tls
 }
 
 std::string s3_request(const S3Server& server, const std::string& bucket, storage::s3::Request request) {
+  return std::string(as_text(s3_answer(server, bucket, std::move(request)).body));
+}
+
+net::HttpResponse s3_answer(const S3Server& server, const std::string& bucket, storage::s3::Request request) {
   const S3Options options = s3_options(server, bucket);
   net::HttpOptions http;
   http.tls.ca_file = server.ca_file;
@@ -97,9 +101,9 @@ std::string s3_request(const S3Server& server, const std::string& bucket, storag
   if (!request.body.empty()) {
     request.headers.emplace_back("content-md5", storage::s3::to_base64(*storage::s3::md5(request.body)));
   }
-  const auto answer = signing.call({}, request);
+  auto answer = signing.call({}, request);
   if (!answer) throw std::runtime_error(answer.error().to_string());
-  return std::string(as_text(answer->body));
+  return std::move(*answer);
 }
 
 std::string s3_bucket(const S3Server& server, bool object_lock) {

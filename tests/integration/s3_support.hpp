@@ -50,6 +50,8 @@ class VersityGw {
 S3Options s3_options(const S3Server& server, const std::string& bucket, bool tls = false);
 /// A request that no storage makes, such as making a bucket. Throws unless it succeeds.
 std::string s3_request(const S3Server& server, const std::string& bucket, storage::s3::Request request);
+/// The same with the answer's headers.
+net::HttpResponse s3_answer(const S3Server& server, const std::string& bucket, storage::s3::Request request);
 /// Makes a bucket with a name of its own. Throws std::runtime_error.
 std::string s3_bucket(const S3Server& server, bool object_lock = false);
 /// Opens a storage below a prefix that nobody else has. Throws std::runtime_error.

@@ -18,14 +18,16 @@ namespace drkit::test {
 
 class SshServer {
  public:
-  explicit SshServer(const std::string& lines = "") : lines_(lines) {
+  /// `account`: "--password" or "--dialogue" of sshd.sh.
+  explicit SshServer(const std::string& lines = "", const std::string& account = "")
+      : lines_(lines), account_(account) {
     ::chmod(dir_.path().c_str(), 0755);
     start();
   }
   ~SshServer() { static_cast<void>(run("stop")); }
 
   void start() {
-    if (run("start", lines_) != 0) throw std::runtime_error("sshd does not start");
+    if (run("start", account_, lines_) != 0) throw std::runtime_error("sshd does not start");
     std::ifstream env(path("env"));
     for (std::string line; std::getline(env, line);) {
       const auto equals = line.find('=');
@@ -57,14 +59,15 @@ class SshServer {
   }
 
  private:
-  int run(const std::string& command, const std::string& argument = "") {
+  int run(const std::string& command, const std::string& first = "", const std::string& second = "") {
     std::string line = std::string(DRKIT_SOURCE_DIR) + "/tests/servers/sshd.sh " + command + " '" + dir_.path() + "'";
-    if (!argument.empty()) line += " '" + argument + "'";
+    for (const std::string& argument : {first, second}) line += argument.empty() ? "" : " '" + argument + "'";
     return std::system(line.c_str());
   }
 
   const testing::TempDir dir_;
   const std::string lines_;
+  const std::string account_;
   std::map<std::string, std::string> values_;
 };
 

@@ -16,6 +16,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 access_key=DRKITTESTACCESSKEY00
 secret_key=drkit-test-secret-key-of-forty-bytes-000
+kms_key=drkit-kms-key=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=
 
 write_config() {
   local dir=$1 fsid=$2 first_port=$3
@@ -63,6 +64,11 @@ osd class load list = *
 osd class default list = *
 rgw thread pool size = 64
 rgw crypt require ssl = false
+# A key service of its own: one key that requests may name.
+rgw crypt s3 kms backend = testing
+rgw crypt s3 kms encryption keys = $kms_key
+# The bucket in the host's name: BUCKET.localhost, which every machine finds at itself.
+rgw dns name = localhost
 rgw enable usage log = false
 # Quotas hold at once, not after minutes.
 rgw bucket quota ttl = 0
@@ -108,6 +114,15 @@ run_gateway() {
   wait_until 90 curl -sf -o /dev/null "$(. "$dir/env" && echo "$S3_ENDPOINT")/"
 }
 
+# Beside STANDARD one more storage class, COLD, in the same pool.
+add_storage_class() {
+  local conf=$1
+  radosgw-admin -c "$conf" zonegroup placement add --rgw-zonegroup default --placement-id default-placement \
+    --storage-class COLD &&
+    radosgw-admin -c "$conf" zone placement add --rgw-zone default --placement-id default-placement \
+      --storage-class COLD --data-pool default.rgw.buckets.data
+}
+
 start_gateway() {
   local dir=$1 conf=$1/ceph.conf port tls_port
   port=$(free_port)
@@ -124,9 +139,11 @@ ENV
     echo "beast endpoint=127.0.0.1:$port ssl_endpoint=127.0.0.1:$tls_port"
     echo "ssl_certificate=$dir/tls/server.crt ssl_private_key=$dir/tls/server.key"
   } >"$dir/frontend"
-  run_gateway "$dir"
+  # The first command makes the zone; the gateway reads it when it starts.
   radosgw-admin -c "$conf" user create --uid=drkit --display-name=drkit \
-    --access-key="$access_key" --secret-key="$secret_key"
+    --access-key="$access_key" --secret-key="$secret_key" &&
+    add_storage_class "$conf" &&
+    run_gateway "$dir"
 }
 
 start() {

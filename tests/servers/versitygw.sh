@@ -2,7 +2,8 @@
 # A throw-away versitygw: S3 over a folder, versions in a second one. Written in Go by others than Ceph's gateway, so it
 # disagrees where the protocol leaves room.
 #   versitygw.sh fetch                      builds it once, from the Go module proxy; prints the program's path
-#   versitygw.sh start DIR [OPTION...]      OPTION: --tls, --expired (TLS with a certificate that is over), --readonly
+#   versitygw.sh start DIR [OPTION...]      OPTION: --tls, --expired (TLS with a certificate that is over), --readonly,
+#                                          --virtual (the bucket in the host's name: BUCKET.localhost)
 #   versitygw.sh stop DIR
 #   versitygw.sh pause|resume|kill DIR      SIGSTOP, SIGCONT and SIGKILL; a start after it has the same port and objects
 # DIR must lie on a file system with extended attributes; in /dev/shm it is twenty times as fast as where fsync costs.
@@ -50,7 +51,7 @@ fetch() {
 }
 
 start() {
-  local dir=$1 program port scheme=http option
+  local dir=$1 program port scheme=http option virtual=no
   local -a options=()
   shift
   program=$(fetch)
@@ -60,11 +61,13 @@ start() {
     case $option in
       --tls) scheme=https options+=(--cert "$dir/tls/server.crt" --key "$dir/tls/server.key") ;;
       --expired) scheme=https options+=(--cert "$dir/tls/expired.crt" --key "$dir/tls/expired.key") ;;
+      --virtual) virtual=yes ;;
       --readonly) options+=(--readonly) ;;
       *) echo "unknown option $option" >&2 && return 2 ;;
     esac
   done
   port=$(own_port "$dir")
+  [ "$virtual" = no ] || options+=(--virtual-domain "localhost")
   cat >"$dir/env" <<ENV
 S3_ENDPOINT=$scheme://127.0.0.1:$port
 S3_CA_FILE=$dir/tls/ca.crt

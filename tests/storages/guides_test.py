@@ -1,4 +1,5 @@
 """Runs the commands of the guides to storages, every fenced block marked `sh run`, against a real server each."""
+import json
 import os
 import pathlib
 import re
@@ -27,7 +28,7 @@ class Guides(unittest.TestCase):
         (self.tree / "letter").write_text("Dear friends\n" * 1000)
 
     def runs(self, guide, kind):
-        server = servers.STORAGES[kind](self.dir / "server")
+        server = kind(self.dir / "server")
         self.addCleanup(server.stop)
         server.start()
         blocks = BLOCK.findall((ROOT / "docs/guides" / guide).read_text())
@@ -41,18 +42,60 @@ class Guides(unittest.TestCase):
         self.assertEqual(done.returncode, 0, f"{script}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
         self.assertIn("safe for a repository", done.stdout)
         self.assertEqual(digests(self.dir / "work/restored"), digests(self.tree))
+        return done.stdout + done.stderr
 
     def test_webdav(self):
-        self.runs("webdav.md", "apache")
+        self.runs("webdav.md", servers.Apache)
 
     def test_nextcloud(self):
-        self.runs("webdav.md", "nextcloud")
+        self.runs("webdav.md", servers.Nextcloud)
 
     def test_sftp(self):
-        self.runs("storages.md", "sftp")
+        self.runs("storages.md", servers.Sftp)
+
+    def test_sftp_with_a_password(self):
+        for kind in (servers.SftpPassword, servers.SftpDialogue):
+            server = kind(self.dir / "server")
+            if os.geteuid() != 0:
+                with self.assertRaisesRegex(RuntimeError, "only root can make an account"):
+                    server.start()
+                continue
+            output = self.runs("storages.md", kind)
+            self.assertEqual(len(server.password), 32)
+            self.assertNotIn(server.password, output)
+            server.stop()
+            shutil.rmtree(self.dir / "server")
+            shutil.rmtree(self.dir / "work")
+            (self.dir / "work").mkdir()
+
+    def test_s3_with_object_lock(self):
+        """The commands of the guide that cannot run there: they need a bucket of their own."""
+        server = servers.Versitygw(self.dir / "server")
+        self.addCleanup(server.stop)
+        server.start()
+        server.make_bucket("drkit-locked", "x-amz-bucket-object-lock-enabled: true")
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.dir),
+                       "DRKIT_PASSWORD_FILE": str(self.dir / "password"), **server.environment()}
+
+        def drkit(*words, code=0):
+            done = subprocess.run([DRKIT, *words, "--json"], env=environment, capture_output=True, text=True, timeout=120,
+                                  check=False)
+            self.assertEqual(done.returncode, code, f"{words}: {done.stdout}{done.stderr}")
+            return json.loads(done.stdout)
+
+        locked = server.address("repository", bucket="drkit-locked")
+        drkit("init", locked)
+        drkit("backup", locked, str(self.tree))
+        report = drkit("storage", "retain", locked, "--days", "3")
+        self.assertGreaterEqual(report["objects"], 5)
+        self.assertEqual(drkit("storage", "retain", locked, "--legal-hold", "on")["objects"], report["objects"])
+        drkit("check", locked, "--level", "chunks")
+        plain = server.address("repository")
+        drkit("init", plain)
+        self.assertEqual(drkit("storage", "retain", plain, "--days", "3", code=1)["error"]["code"], "unsupported")
 
     def test_s3(self):
-        self.runs("s3.md", "versitygw")
+        self.runs("s3.md", servers.Versitygw)
 
 
 if __name__ == "__main__":

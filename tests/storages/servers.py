@@ -67,9 +67,13 @@ class S3(Scripted):
 
     def start(self):
         super().start()
+        self.make_bucket(self.bucket)
+
+    def make_bucket(self, name, *headers):
         command = ["curl", "-sf", "-o", "/dev/null", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user",
                    f"{self.env['AWS_ACCESS_KEY_ID']}:{self.env['AWS_SECRET_ACCESS_KEY']}", "-X", "PUT",
-                   "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", f"{self.endpoint}/{self.bucket}"]
+                   "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", *(word for header in headers for word in ("-H", header)),
+                   f"{self.endpoint}/{name}"]
         subprocess.run(command, check=True)
 
     @property
@@ -84,8 +88,8 @@ class S3(Scripted):
         """host:port of the server."""
         return self.endpoint.partition("://")[2]
 
-    def address(self, name, host=None):
-        return f"s3://{self.bucket}/{name}?endpoint=http://{host or self.target()}"
+    def address(self, name, host=None, bucket=None):
+        return f"s3://{bucket or self.bucket}/{name}?endpoint=http://{host or self.target()}"
 
     def environment(self):
         return {name: value for name, value in self.env.items() if name.startswith("AWS_")}
@@ -150,6 +154,28 @@ class Sftp(Scripted):
 
     def environment(self):
         return {"DRKIT_STORAGE_KEY_FILE": str(self.folder / "id_ed25519")}
+
+
+class SftpPassword(Sftp):
+    """An account with a password; only root can make one."""
+    mode = "--password"
+
+    def start(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o755)
+        script(self.name, "start", self.folder, self.mode)
+
+    @property
+    def password(self):
+        return (self.folder / "password").read_text().strip()
+
+    def environment(self):
+        return {"DRKIT_STORAGE_PASSWORD": self.password}
+
+
+class SftpDialogue(SftpPassword):
+    """The server asks for the password by a question."""
+    mode = "--dialogue"
 
 
 STORAGES = {"local": Local, "rgw": Rgw, "versitygw": Versitygw, "apache": Apache, "nginx": Nginx, "rclone": Rclone,

@@ -15,8 +15,8 @@
 
 namespace drkit {
 
-/// What one read gave: data bytes at the start of the buffer, or a hole to be skipped, or bytes that are those of the
-/// earlier snapshot at the same place of the file (only after compare() answered parts), or nothing at the end.
+/// What one read gave: data bytes at the buffer's start, then a hole to be skipped, then bytes that are those of the
+/// earlier snapshot at the same place of the file (only after compare() answered parts); none of them at the end.
 struct ReadResult {
   std::size_t data_bytes = 0;
   std::uint64_t hole_bytes = 0;

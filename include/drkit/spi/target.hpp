@@ -32,16 +32,18 @@ struct TargetInfo {
 };
 
 struct RestoreSettings {
-  /// Work over an existing tree: files equal already are left alone, files not in the snapshot are removed.
+  /// Work over an existing tree: files equal already are left alone.
   bool delta = false;
   /// Set owners; needs privilege. The default is to do so when the process is root.
   bool owners = true;
+  /// With delta: what is not in the snapshot is removed. False when only a part of the snapshot comes.
+  bool remove_unknown = true;
 };
 
-/// Takes a tree back. Life: begin, then make/open in snapshot order (parents first), finish.
+/// Takes a tree back. Life: begin, then make/open/keep in snapshot order (parents first), finish.
 /// Nothing outside the target is ever written: absolute paths, ".." and symlinks on the way are refused and named.
-/// Thread-safety: make from one thread at a time, also while files that came before are opened and written; open
-/// concurrently, once the parents were made; sinks as they say.
+/// Thread-safety: make and keep from one thread at a time, also while files that came before are opened and written;
+/// open concurrently, once the parents were made; sinks as they say.
 class DRKIT_API RestoreTarget {
  public:
   virtual ~RestoreTarget() = default;
@@ -52,6 +54,9 @@ class DRKIT_API RestoreTarget {
   virtual Result<void> make(const Context& ctx, const Entry& entry) = 0;
   /// Opens a regular file or stream for writing.
   virtual Result<std::unique_ptr<Sink>> open(const Context& ctx, const Entry& entry) = 0;
+  /// The snapshot lacks this entry, or a part of it: in a delta restore what the place has there, and below it, is
+  /// never removed. A directory was made before. The default does nothing, which suits targets that remove nothing.
+  virtual Result<void> keep(const Context&, const Entry&) { return {}; }
   /// Attributes of directories, removal of what is not in the snapshot (delta), everything fsynced.
   virtual Result<void> finish(const Context& ctx) = 0;
 };

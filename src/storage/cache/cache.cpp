@@ -1,4 +1,4 @@
-// cache: what get answered, kept as files. A file is believed only when its checksum holds for exactly this question.
+// cache: whole objects named by their SHA-256, kept as files. A file is believed only when it has that digest.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,28 +15,18 @@
 #include "crypto/sha256.hpp"
 #include "storage/digest_key.hpp"
 #include "storage/key.hpp"
+#include "storage/layered.hpp"
 
 namespace drkit {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kDigestBytes = 32;
-
 bool has_promised_digest(std::string_view key, ByteView bytes) {
-  const std::string_view promised = storage::digest_in(key);
-  return promised.empty() || base::to_hex(crypto::sha256(bytes)) == promised;
+  return base::to_hex(crypto::sha256(bytes)) == storage::digest_in(key);
 }
 
-// Over the question and the answer, so that a file under a wrong name is as bad as a damaged one.
-crypto::Digest seal(const std::string& question, ByteView bytes) {
-  crypto::Sha256 hash;
-  hash.update(as_bytes("drkit cache 1\n" + question + "\n"));
-  hash.update(bytes);
-  return hash.finish();
-}
-
-class CachedStorage final : public Storage {
+class CachedStorage final : public Storage, public storage::Layered {
  public:
   CachedStorage(StoragePtr inner, std::string directory, std::uint64_t max_bytes)
       : inner_(std::move(inner)), directory_(std::move(directory)), max_bytes_(max_bytes) {}
@@ -46,14 +36,12 @@ class CachedStorage final : public Storage {
 
   Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
     DRKIT_TRY(storage::begin_call(ctx, key));
-    const Place place = place_of(key, range);
-    if (auto kept = load(place)) return std::move(*kept);
+    // Nothing could ever prove a part, or an object under another name: kept, a transfer that went wrong would stay.
+    if (range.offset != 0 || storage::digest_in(key).empty()) return inner_->get(ctx, key, range);
+    if (auto kept = load(key, range.length)) return std::move(*kept);
     const std::uint64_t before = changes_;
     auto bytes = inner_->get(ctx, key, range);
-    // Less than was asked for, or everything was asked for: then it is the whole object.
-    const bool whole =
-        bytes && range.offset == 0 && (bytes->size() < range.length || range.length == ByteRange{}.length);
-    if (bytes && (!whole || has_promised_digest(key, *bytes))) keep(ctx, place, *bytes, before);
+    if (bytes && has_promised_digest(key, *bytes)) keep(ctx, key, *bytes, before);
     return bytes;
   }
 
@@ -78,65 +66,50 @@ class CachedStorage final : public Storage {
     return inner_->list(ctx, prefix, visit);
   }
 
- private:
-  struct Place {
-    fs::path folder;  // one for each key
-    fs::path file;    // one for each range of it
-    std::string question;
-  };
+  std::vector<StoragePtr> below() const override { return {inner_}; }
 
-  fs::path folder_of(std::string_view key) const {
+ private:
+  fs::path file_of(std::string_view key) const {
     std::string name(key);
     std::replace(name.begin(), name.end(), '/', '+');  // which no key has
-    return fs::path(directory_) / "objects" / name;
+    return fs::path(directory_) / "whole" / name;
   }
 
-  Place place_of(std::string_view key, ByteRange range) const {
-    Place place{folder_of(key), {}, std::string(key)};
-    const std::string name = std::to_string(range.offset) + "-" + std::to_string(range.length);
-    place.file = place.folder / name;
-    place.question += "\n" + name;
-    return place;
-  }
-
-  std::optional<Bytes> load(const Place& place) const {
-    const auto file = base::open_file(place.file.string(), O_RDONLY | O_NOFOLLOW);
+  std::optional<Bytes> load(std::string_view key, std::uint64_t limit) const {
+    const std::string path = file_of(key).string();
+    const auto file = base::open_file(path, O_RDONLY | O_NOFOLLOW);
     struct stat status {};
     if (!file || ::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
-    if (status.st_size < static_cast<off_t>(kDigestBytes)) return std::nullopt;
-    Bytes bytes(static_cast<std::size_t>(status.st_size) - kDigestBytes);
-    crypto::Digest digest;
-    const auto sealed = base::pread_full(file->get(), digest, 0, "");
-    const auto read = base::pread_full(file->get(), bytes, kDigestBytes, "");
-    if (!sealed || *sealed != kDigestBytes || !read || *read != bytes.size()) return std::nullopt;
-    if (seal(place.question, bytes) != digest) return std::nullopt;
+    if (static_cast<std::uint64_t>(status.st_size) > limit) return std::nullopt;
+    Bytes bytes(static_cast<std::size_t>(status.st_size));
+    const auto read = base::pread_full(file->get(), bytes, 0, path);
+    if (!read || *read != bytes.size() || !has_promised_digest(key, bytes)) return std::nullopt;
     static_cast<void>(::futimens(file->get(), nullptr));  // used just now
     return bytes;
   }
 
-  void keep(const Context& ctx, const Place& place, ByteView bytes, std::uint64_t before) {
+  void keep(const Context& ctx, std::string_view key, ByteView bytes, std::uint64_t before) {
     if (bytes.size() > max_bytes_ / 4) return;
     const std::lock_guard lock(mutex_);
     // Something was replaced or removed meanwhile, perhaps this.
     if (changes_ != before) return;
-    if (auto written = write(place, bytes); !written) {
+    if (auto written = write(file_of(key), bytes); !written) {
       ctx.write_log(LogLevel::warning, "the cache cannot be written: " + written.error().to_string());
       return;
     }
-    written_bytes_ += bytes.size() + kDigestBytes;
+    written_bytes_ += bytes.size();
     // Others write too: the files themselves are counted, every now and then.
     if (!counted_ || written_bytes_ > max_bytes_ / 16) evict();
   }
 
-  Result<void> write(const Place& place, ByteView bytes) {
-    DRKIT_TRY(base::make_directories(place.folder.string()));
-    // A name of its own for every writer; nothing is synced, a torn file fails its checksum.
+  Result<void> write(const fs::path& path, ByteView bytes) {
+    DRKIT_TRY(base::make_directories(path.parent_path().string()));
+    // A name of its own for every writer; nothing is synced, a torn file has another digest.
     const fs::path temp = fs::path(directory_) / (std::to_string(::getpid()) + "-" + std::to_string(++serial_) + "~");
     DRKIT_ASSIGN(base::UniqueFd file, base::open_file(temp.string(), O_WRONLY | O_CREAT | O_TRUNC, 0600));
-    Result<void> done = base::write_full(file.get(), seal(place.question, bytes), temp.string());
-    if (done) done = base::write_full(file.get(), bytes, temp.string());
+    Result<void> done = base::write_full(file.get(), bytes, temp.string());
     if (auto closed = file.close(temp.string()); done && !closed) done = std::move(closed);
-    if (done) done = base::rename_replace(AT_FDCWD, temp.string(), AT_FDCWD, place.file.string());
+    if (done) done = base::rename_replace(AT_FDCWD, temp.string(), AT_FDCWD, path.string());
     if (!done) static_cast<void>(base::unlink_at(AT_FDCWD, temp.string()));
     return done;
   }
@@ -145,7 +118,7 @@ class CachedStorage final : public Storage {
     const std::lock_guard lock(mutex_);
     ++changes_;
     std::error_code ignored;
-    fs::remove_all(folder_of(key), ignored);
+    fs::remove(file_of(key), ignored);
   }
 
   struct Kept {
@@ -183,7 +156,6 @@ class CachedStorage final : public Storage {
       std::error_code ignored;
       if (!fs::remove(one.path, ignored)) continue;
       total -= one.size;
-      fs::remove(one.path.parent_path(), ignored);  // when it was the last of its key
     }
   }
 

@@ -78,6 +78,11 @@ std::int64_t modified_ns(const struct stat& status) {
 }
 
 Result<void> list_tree(const Context& ctx, const Tree& tree, std::string_view prefix, const ListVisitor& visit) {
+  struct stat root {};
+  if (::fstat(tree.root(), &root) != 0) return base::errno_error(errno, "cannot look at", tree.path());
+  // A directory that was removed reads as an empty one: nobody may take that for a storage without objects.
+  if (root.st_nlink == 0)
+    return Error(ErrorCode::not_found, "the storage's directory is gone").with("path", tree.path());
   auto place = tree.find(prefix);
   if (!place) {
     if (place.error().code() == ErrorCode::not_found) return {};

@@ -1,26 +1,25 @@
 // mirror: one storage over several copies, honest about what each of them has.
 #include <algorithm>
+#include <numeric>
+#include <optional>
 #include <set>
 #include <thread>
 
-#include "base/hex.hpp"
-#include "crypto/sha256.hpp"
-#include "storage/digest_key.hpp"
 #include "storage/key.hpp"
-#include "storage/mirror/gaps.hpp"
+#include "storage/layered.hpp"
+#include "storage/mirror/healer.hpp"
 
 namespace drkit {
 namespace {
 
 using storage::begin_call;
 using storage::key_error;
-using Copies = std::vector<StoragePtr>;
+using storage::mirror::Copies;
+using storage::mirror::disproved;
+using storage::mirror::Gap;
+using storage::mirror::GapKind;
+using storage::mirror::proves_itself;
 using Answers = std::vector<Result<void>>;
-
-bool has_promised_digest(std::string_view key, ByteView bytes) {
-  const std::string_view promised = storage::digest_in(key);
-  return promised.empty() || base::to_hex(crypto::sha256(bytes)) == promised;
-}
 
 // The caller's own faults and wishes: no other copy would answer differently.
 bool final_answer(const Error& error) {
@@ -39,7 +38,7 @@ Answers on_all(const Copies& copies, std::size_t first, const std::function<Resu
   return answers;
 }
 
-class MirrorStorage final : public Storage, public MirrorControl {
+class MirrorStorage final : public Storage, public MirrorControl, public storage::Layered {
  public:
   MirrorStorage(Copies copies, std::size_t quorum) : copies_(std::move(copies)), quorum_(quorum) {}
 
@@ -62,23 +61,55 @@ class MirrorStorage final : public Storage, public MirrorControl {
 
   Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override {
     DRKIT_TRY(begin_call(ctx, key));
-    return first_of<ObjectInfo>(ctx, key, [&](Storage& copy) { return copy.stat(ctx, key); });
+    std::vector<Failed> failed;
+    for (const std::size_t copy : reading_order(key)) {
+      auto info = copies_[copy]->stat(ctx, key);
+      if (info) {
+        for (const Failed& one : failed) note_failed_read(ctx, key, one.copy, one.error);
+        return info;
+      }
+      if (final_answer(info.error())) return info;
+      failed.push_back({copy, std::move(info).error()});
+    }
+    return no_copy<ObjectInfo>(std::move(failed));
   }
 
   Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
     DRKIT_TRY(begin_call(ctx, key));
-    const bool whole = range.offset == 0 && range.length == ByteRange{}.length;
-    std::optional<Bytes> doubtful;
-    auto got = first_of<Bytes>(ctx, key, [&](Storage& copy) -> Result<Bytes> {
-      auto bytes = copy.get(ctx, key, range);
-      if (!bytes || !whole || has_promised_digest(key, *bytes)) return bytes;
-      // Two copies agree: the key is no promise of these bytes.
-      if (doubtful && *doubtful == *bytes) return bytes;
-      doubtful = std::move(*bytes);
-      return key_error(ErrorCode::corrupt, "the object's bytes are not those that its key names", key);
-    });
-    if (!got && doubtful && got.error().code() == ErrorCode::corrupt) return std::move(*doubtful);
-    return got;
+    std::optional<Bytes> found;
+    std::optional<Bytes> unproven;
+    std::vector<Failed> failed;
+    for (const std::size_t copy : reading_order(key)) {
+      auto bytes = copies_[copy]->get(ctx, key, range);
+      if (!bytes && bytes.error().code() == ErrorCode::cancelled) return bytes;
+      if (!bytes) {
+        failed.push_back({copy, std::move(bytes).error()});
+        continue;
+      }
+      const bool whole = range.offset == 0 && bytes->size() < range.length;
+      if (!whole || proves_itself(key, *bytes)) {
+        found = std::move(*bytes);
+        break;
+      }
+      // Two copies agree: nothing was promised.
+      if (unproven && *unproven == *bytes) {
+        std::erase_if(failed, [&](const Failed& one) { return one.unproven; });
+        found = std::move(*bytes);
+        break;
+      }
+      if (!unproven) unproven = std::move(*bytes);
+      failed.push_back({copy, key_error(ErrorCode::corrupt, "other bytes than another copy has", key), true});
+    }
+    // Without a better copy what there is must do; whoever reads it knows what it should be.
+    if (!found && unproven) {
+      const bool differ =
+          std::count_if(failed.begin(), failed.end(), [](const Failed& one) { return one.unproven; }) > 1;
+      if (!differ && !disproved(key, *unproven)) std::erase_if(failed, [](const Failed& one) { return one.unproven; });
+      found = std::move(unproven);
+    }
+    if (!found) return no_copy<Bytes>(std::move(failed));
+    for (const Failed& one : failed) note_failed_read(ctx, key, one.copy, one.error);
+    return std::move(*found);
   }
 
   Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
@@ -91,7 +122,10 @@ class MirrorStorage final : public Storage, public MirrorControl {
       before.push_back(work(*copies_[i]));
       const bool decided = before.back().ok() || before.back().error().code() == ErrorCode::already_exists;
       if (!decided && !final_answer(before.back().error())) continue;
-      if (!before.back().ok()) return std::move(before.back());
+      if (!before.back().ok()) {
+        const bool exists = before.back().error().code() == ErrorCode::already_exists;
+        return exists ? stand_by(ctx, key, i, std::move(before.back()).error()) : std::move(before.back());
+      }
       Answers rest = on_all(copies_, i + 1, work);
       std::move(before.begin(), before.end(), rest.begin());
       return settle(ctx, key, bytes, std::move(rest), true);
@@ -102,9 +136,14 @@ class MirrorStorage final : public Storage, public MirrorControl {
   Result<void> remove(const Context& ctx, std::string_view key) override {
     DRKIT_TRY(begin_call(ctx, key));
     Answers answers = on_all(copies_, 0, [&](Storage& copy) { return copy.remove(ctx, key); });
-    for (Result<void>& answer : answers) DRKIT_TRY(std::move(answer));
+    const auto failed = std::find_if(answers.begin(), answers.end(), [](const auto& answer) { return !answer.ok(); });
     gaps_.forget_key(std::string(key));
-    return {};
+    if (failed == answers.end()) return {};
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      if (answers[i].ok()) continue;
+      gaps_.note(ctx, key, i, GapKind::leftover, "it could not be removed: " + answers[i].error().to_string());
+    }
+    return std::move(*failed);
   }
 
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
@@ -125,78 +164,140 @@ class MirrorStorage final : public Storage, public MirrorControl {
     return {};
   }
 
-  std::vector<MirrorGap> pending() const override { return gaps_.all(); }
+  std::vector<MirrorGap> pending() const override {
+    std::vector<MirrorGap> shown;
+    for (Gap& gap : gaps_.all()) shown.push_back(std::move(gap.shown));
+    return shown;
+  }
 
   Result<MirrorHealed> heal(const Context& ctx) override {
+    const storage::mirror::Healer healer(copies_, gaps_);
     MirrorHealed healed;
-    for (MirrorGap& gap : gaps_.all()) {
+    for (Gap& gap : gaps_.all()) {
       DRKIT_TRY(ctx.check_cancelled());
-      auto copied = heal_one(ctx, gap);
+      auto copied = healer.heal(ctx, gap);
       if (copied) {
-        ++healed.objects_copied;
-        healed.bytes_copied += *copied;
-        gaps_.closed(gap.key, gap.copy);
+        healed.objects_copied += *copied ? 1 : 0;
+        healed.bytes_copied += copied->value_or(0);
+        gaps_.closed(gap.shown.key, gap.shown.copy);
       } else if (copied.error().code() == ErrorCode::cancelled) {
         return std::move(copied).error();
       } else {
-        gap.reason = copied.error().to_string();
-        healed.left.push_back(std::move(gap));
+        if (gap.kind != GapKind::away) gap.shown.reason = copied.error().to_string();
+        healed.left.push_back(std::move(gap.shown));
       }
     }
     return healed;
   }
 
   Result<void> compare(const Context& ctx) override {
-    std::map<std::string, std::vector<std::uint64_t>> sizes;  // by copy, plus one; 0: not there
+    Sizes sizes;
+    Answers answers(copies_.size());
     for (std::size_t i = 0; i < copies_.size(); ++i) {
-      DRKIT_TRY(copies_[i]->list(ctx, "", [&](const ObjectInfo& object) {
+      answers[i] = copies_[i]->list(ctx, "", [&](const ObjectInfo& object) {
         auto& row = sizes[object.key];
         row.resize(copies_.size());
-        row[i] = object.size_bytes + 1;
+        row[i] = object.size_bytes;
         return true;
-      }));
+      });
+      if (!answers[i].ok() && answers[i].error().code() == ErrorCode::cancelled) return std::move(answers[i]);
+      gaps_.closed("", i);
+      if (!answers[i].ok()) gaps_.note(ctx, "", i, GapKind::away, answers[i].error().to_string());
     }
-    for (const auto& [key, row] : sizes) {
-      const std::uint64_t most = *std::max_element(row.begin(), row.end());
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        if (row[i] == 0) gaps_.note(ctx, {key, i, "it is not there", false});
-        if (row[i] != 0 && row[i] != most) gaps_.note(ctx, {key, i, "it is shorter than elsewhere", true});
-      }
-    }
+    for (const auto& [key, row] : sizes) compare_row(ctx, key, row, answers);
+    for (Result<void>& answer : answers) DRKIT_TRY(std::move(answer));
     return {};
   }
 
+  std::vector<StoragePtr> below() const override { return copies_; }
+
  private:
-  // Asks one copy after the other. What some lack and another has is noted.
-  template <class T>
-  Result<T> first_of(const Context& ctx, std::string_view key, const std::function<Result<T>(Storage&)>& ask) {
-    std::vector<Result<T>> answers;
-    for (const StoragePtr& copy : copies_) {
-      answers.push_back(ask(*copy));
-      if (!answers.back().ok() && final_answer(answers.back().error())) return std::move(answers.back());
-      if (!answers.back().ok()) continue;
-      for (std::size_t i = 0; i + 1 < answers.size(); ++i) note_failed_read(ctx, key, i, answers[i].error());
-      return std::move(answers.back());
+  using Sizes = std::map<std::string, std::vector<std::optional<std::uint64_t>>>;  // by copy
+
+  // A copy that could not be listed says nothing of what it has.
+  void compare_row(const Context& ctx, const std::string& key, const std::vector<std::optional<std::uint64_t>>& row,
+                   const Answers& listed) {
+    std::set<std::uint64_t> different;
+    for (const auto& size : row) {
+      if (size) different.insert(*size);
     }
-    return no_copy(std::move(answers));
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (!listed[i].ok() || gaps_.has(key, i)) continue;
+      const bool removed_elsewhere = gone(key);
+      if (!row[i] && !removed_elsewhere) gaps_.note(ctx, key, i, GapKind::missing, "it is not there");
+      if (row[i] && different.size() > 1) {
+        gaps_.note(ctx, key, i, GapKind::suspect, "its size is not that of another copy");
+      }
+    }
   }
+
+  bool gone(const std::string& key) const {
+    for (std::size_t i = 0; i < copies_.size(); ++i) {
+      if (gaps_.has(key, i, GapKind::leftover)) return true;
+    }
+    return false;
+  }
+
+  // Whoever is told "exists" relies on the object: as many copies as the quorum must have it.
+  Result<void> stand_by(const Context& ctx, std::string_view key, std::size_t first, Error exists) {
+    std::size_t having = 1;
+    std::vector<std::size_t> lacking;
+    for (std::size_t i = 0; i < copies_.size() && having < quorum_; ++i) {
+      if (i == first) continue;
+      const auto there = copies_[i]->stat(ctx, key);
+      if (there) ++having;
+      if (!there && there.error().code() == ErrorCode::not_found) lacking.push_back(i);
+    }
+    if (having >= quorum_) return exists;
+    DRKIT_ASSIGN(const Bytes bytes, copies_[first]->get(ctx, key, {}));
+    std::optional<Error> why;
+    for (const std::size_t i : lacking) {
+      auto put = copies_[i]->put(ctx, key, bytes, {.if_absent = true});
+      if (put || put.error().code() == ErrorCode::already_exists) {
+        ++having;
+      } else {
+        why = std::move(put).error();
+      }
+    }
+    if (having >= quorum_) return exists;
+    if (why) return std::move(*why).with("copies", std::to_string(having) + " of " + std::to_string(copies_.size()));
+    return key_error(ErrorCode::unavailable,
+                     "the object exists on fewer copies than the quorum, and the others are away", key);
+  }
+
+  // The copies that are known to lack the object, or to have it wrong, come last.
+  std::vector<std::size_t> reading_order(std::string_view key) const {
+    std::vector<std::size_t> order(copies_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    const std::string name(key);
+    std::stable_partition(order.begin(), order.end(), [&](std::size_t copy) { return !gaps_.has(name, copy); });
+    return order;
+  }
+
+  struct Failed {
+    std::size_t copy;
+    Error error;
+    bool unproven = false;
+  };
 
   // Absent for certain once so many copies lack it that no quorum can have it; otherwise nobody knows.
   template <class T>
-  Result<T> no_copy(std::vector<Result<T>> answers) const {
-    const auto absent = [](const Result<T>& answer) { return answer.error().code() == ErrorCode::not_found; };
-    const auto lacking = static_cast<std::size_t>(std::count_if(answers.begin(), answers.end(), absent));
+  Result<T> no_copy(std::vector<Failed> failed) const {
+    const auto absent = [](const Failed& one) { return one.error.code() == ErrorCode::not_found; };
+    const auto lacking = static_cast<std::size_t>(std::count_if(failed.begin(), failed.end(), absent));
     const bool certain = copies_.size() - lacking < quorum_;
-    for (Result<T>& answer : answers) {
-      if (absent(answer) == certain) return std::move(answer);
+    for (Failed& one : failed) {
+      if (absent(one) == certain) return std::move(one.error);
     }
-    return std::move(answers.front());
+    return std::move(failed.front().error);
   }
 
   void note_failed_read(const Context& ctx, std::string_view key, std::size_t copy, const Error& error) {
-    const bool damaged = error.code() == ErrorCode::corrupt;
+    // A range that another copy has lies behind the end of this one.
+    const bool damaged = error.code() == ErrorCode::corrupt || error.code() == ErrorCode::invalid_argument;
     if (damaged || error.code() == ErrorCode::not_found) {
-      gaps_.note(ctx, {std::string(key), copy, error.message(), damaged});
+      if (gaps_.has(std::string(key), copy)) return;
+      gaps_.note(ctx, key, copy, damaged ? GapKind::damaged : GapKind::missing, error.message());
     } else {
       ctx.write_log(LogLevel::warning, "a copy cannot be read: " + error.to_string());
     }
@@ -220,8 +321,9 @@ class MirrorStorage final : public Storage, public MirrorControl {
         gaps_.closed(std::string(key), i);
         continue;
       }
-      const bool other = answers[i].error().code() == ErrorCode::already_exists;
-      gaps_.note(ctx, {std::string(key), i, answers[i].error().to_string(), other});
+      // What is there instead, a rival's object or the one before, is not what the quorum has.
+      const bool other = !created || answers[i].error().code() == ErrorCode::already_exists;
+      gaps_.note(ctx, key, i, other ? GapKind::outdated : GapKind::missing, answers[i].error().to_string());
     }
     return {};
   }
@@ -244,21 +346,6 @@ class MirrorStorage final : public Storage, public MirrorControl {
     }
     const auto took = std::count_if(answers.begin(), answers.end(), [](const auto& one) { return one.ok(); });
     return std::move(*worst).with("copies", std::to_string(took) + " of " + std::to_string(copies_.size()));
-  }
-
-  Result<std::uint64_t> heal_one(const Context& ctx, const MirrorGap& gap) {
-    Result<Bytes> bytes = key_error(ErrorCode::not_found, "no other copy has it", gap.key);
-    for (std::size_t i = 0; i < copies_.size(); ++i) {
-      if (i == gap.copy) continue;
-      auto other = copies_[i]->get(ctx, gap.key, {});
-      if (other && !has_promised_digest(gap.key, *other)) continue;
-      if (other || bytes.error().code() == ErrorCode::not_found) bytes = std::move(other);
-      if (bytes) break;
-    }
-    DRKIT_TRY(bytes);
-    auto put = copies_[gap.copy]->put(ctx, gap.key, *bytes, {.if_absent = !gap.damaged});
-    if (!put && put.error().code() != ErrorCode::already_exists) return std::move(put).error();
-    return std::uint64_t{bytes->size()};
   }
 
   const Copies copies_;

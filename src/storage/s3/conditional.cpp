@@ -61,7 +61,10 @@ Result<ConditionalCreate::Answer> ConditionalCreate::offer(const Context& ctx) {
   request.body = as_bytes(kOffer);
   request.has_body = true;
   DRKIT_ASSIGN(const net::HttpResponse response, client_.send(ctx, request));
-  if (response.status == 200) return Answer::unknown;
+  if (response.status == 200) {
+    DRKIT_TRY(confirm_encryption(options_, response));
+    return Answer::unknown;
+  }
   if (response.status == 412) return Answer::yes;
   if (response.status == 501) return Answer::no;
   return answer_error(response, ctx.clock->wall_ns());

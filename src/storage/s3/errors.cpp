@@ -143,6 +143,10 @@ Error first_line(const net::HttpResponse& response, const ServerError& refusal, 
   const bool refused = response.status == 403 || meaning.code == ErrorCode::unauthenticated;
   if (refused && skew && std::abs(*skew) > kTooFar) return skew_error(skew);
   if (locked(refusal)) return Error(ErrorCode::permission_denied, "the object is locked");
+  // Ceph's gateway calls a key of its key service that it cannot get by the name of the user's.
+  if (refusal.message.find("kms-keyid") != std::string::npos) {
+    return Error(ErrorCode::invalid_argument, "the server's key service does not give the key");
+  }
   if (refusal.code == "InvalidRequest" && names_lock(refusal)) {
     return Error(ErrorCode::unsupported, "the bucket has no object lock");
   }

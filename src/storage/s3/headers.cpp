@@ -59,6 +59,26 @@ Pairs read_headers(const S3Options& options) {
   return headers;
 }
 
+Result<void> confirm_encryption(const S3Options& options, const net::HttpResponse& response) {
+  const auto sealed = [&]() -> std::string_view {
+    return response.header("x-amz-server-side-encryption").value_or("");
+  };
+  const auto confirmed = [&] {
+    switch (options.encryption) {
+      case S3Encryption::s3:
+        return !sealed().empty();
+      case S3Encryption::kms:
+        return sealed().starts_with("aws:kms");
+      case S3Encryption::customer_key:
+        return response.header("x-amz-server-side-encryption-customer-algorithm").has_value();
+      default:
+        return true;
+    }
+  };
+  if (confirmed()) return {};
+  return Error(ErrorCode::unsupported, "the server took the object, but did not encrypt it as asked");
+}
+
 std::string lock_mode_name(S3LockMode mode) {
   if (mode == S3LockMode::none) return "";
   return mode == S3LockMode::governance ? "GOVERNANCE" : "COMPLIANCE";

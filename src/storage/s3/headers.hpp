@@ -22,6 +22,10 @@ Pairs put_headers(const S3Options& options, PutKind kind, std::int64_t now_ns);
 /// Of a request that reads one, or sends a part: a customer's key goes along every time.
 Pairs read_headers(const S3Options& options);
 
+/// That the answer to a put, or to the beginning of one in parts, confirms the encryption that was asked for: some
+/// servers take the request and store in clear. Errors: unsupported.
+Result<void> confirm_encryption(const S3Options& options, const net::HttpResponse& response);
+
 /// "GOVERNANCE" or "COMPLIANCE"; "" for none.
 std::string lock_mode_name(S3LockMode mode);
 

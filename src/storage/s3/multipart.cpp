@@ -59,7 +59,10 @@ class Upload {
     request.has_body = true;
     DRKIT_ASSIGN(const net::HttpResponse response, client_.call(ctx_, request));
     DRKIT_ASSIGN(id_, parse_upload_id(as_text(response.body)));
-    return {};
+    auto sealed = confirm_encryption(options_, response);
+    // Nothing has been sent yet; the upload is ended so that it does not stay.
+    if (!sealed) static_cast<void>(abort_upload(ctx_, client_, object_, id_));
+    return sealed;
   }
 
   // Threads take the next part until there is none or one has failed.
@@ -144,6 +147,25 @@ class Upload {
     DRKIT_ASSIGN(const net::HttpResponse response, client_.call(ctx_, request));
     const auto size = parse_number(response.header("content-length").value_or(""));
     if (!size || *size != bytes_.size() || !tag_fits()) return wrong_confirmation();
+    const auto tagged = parse_number(response.header("x-amz-tagging-count").value_or("0"));
+    return tagged == options_.tags.size() ? Result<void>() : put_tags();
+  }
+
+  // Ceph's gateway forgets the tags that an upload in parts began with.
+  Result<void> put_tags() {
+    std::string body = "<Tagging xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><TagSet>";
+    for (const auto& [key, value] : options_.tags) {
+      body += "<Tag><Key>" + xml_escape(key) + "</Key><Value>" + xml_escape(value) + "</Value></Tag>";
+    }
+    body += "</TagSet></Tagging>";
+    Request request;
+    request.method = "PUT";
+    request.object = object_;
+    request.query = {{"tagging", ""}};
+    request.body = as_bytes(body);
+    request.has_body = true;
+    if (const auto sum = md5(request.body)) request.headers.emplace_back("content-md5", to_base64(*sum));
+    DRKIT_TRY(client_.call(ctx_, request));
     return {};
   }
 

@@ -161,8 +161,11 @@ Result<void> Bucket::put(const Context& ctx, std::string_view key, ByteView byte
     return put_whole(ctx, object_of(key), bytes, Condition::none);
   }();
   if (done.ok()) done = confirm_lock(ctx, key);
-  if (!done) return with_key(std::move(done).error(), key);
-  return {};
+  if (done) return {};
+  Error error = with_key(std::move(done).error(), key);
+  // Servers refuse a class that they do not have without saying what they dislike.
+  const bool class_unclear = error.code() == ErrorCode::invalid_argument && !options_.storage_class.empty();
+  return class_unclear ? std::move(error).with("storage_class", options_.storage_class) : std::move(error);
 }
 
 Result<void> Bucket::put_absent(const Context& ctx, std::string_view key, ByteView bytes) {
@@ -196,6 +199,7 @@ Result<void> Bucket::put_whole(const Context& ctx, const std::string& object, By
   if (sum) request.headers.emplace_back("content-md5", to_base64(*sum));
   if (condition == Condition::if_absent) request.headers.emplace_back("if-none-match", "*");
   DRKIT_ASSIGN(const net::HttpResponse response, client_.call(ctx, request));
+  DRKIT_TRY(confirm_encryption(options_, response));
   const auto stored = etag_md5(response.header("etag").value_or(""), response);
   if (sum && stored && *sum != *stored) {
     return Error(ErrorCode::unavailable, "the server confirms other bytes than were sent", Retry::yes);

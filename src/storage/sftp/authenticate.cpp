@@ -42,26 +42,51 @@ class SignIn {
   Result<int> by_agent() {
     return answer([&] { return ssh_userauth_agent(session_, nullptr); });
   }
+  // By one method and with one answer: a server that counts failures counts one wrong password once.
   Result<int> by_password() {
+    DRKIT_ASSIGN(const int open, answer([&] { return ssh_userauth_none(session_, nullptr); }));
+    if (open == SSH_AUTH_SUCCESS || open == SSH_AUTH_ERROR) return open;
+    const auto methods = static_cast<unsigned>(ssh_userauth_list(session_, nullptr));
     const Secret password = terminated(settings_.password);
-    DRKIT_ASSIGN(const int plain, answer([&] { return ssh_userauth_password(session_, nullptr, text_of(password)); }));
-    if (plain == SSH_AUTH_SUCCESS) return plain;
-    return by_dialogue(password);
+    if ((methods & SSH_AUTH_METHOD_PASSWORD) != 0) {
+      return answer([&] { return ssh_userauth_password(session_, nullptr, text_of(password)); });
+    }
+    if ((methods & SSH_AUTH_METHOD_INTERACTIVE) != 0) return by_dialogue(password);
+    return refusal("the server takes no passwords");
+  }
+
+  /// What a method came to: signed in, or the next one's turn.
+  Result<bool> judge(int state) const {
+    if (state != SSH_AUTH_PARTIAL) return state == SSH_AUTH_SUCCESS;
+    return refusal("the server wants a second proof besides this one, which sftp storages cannot give");
+  }
+  void begin(const char* method) { tried_ += (tried_.empty() ? "" : " ") + std::string(method); }
+  Error refusal(const char* why) const {
+    return tried_.empty() ? Error(ErrorCode::unauthenticated, why)
+                          : Error(ErrorCode::unauthenticated, why).with("tried", tried_);
   }
 
  private:
-  // Servers that ask for the password by a question of their own.
+  // Servers that ask for the password by a question of their own. Who asks again has refused the answer.
   Result<int> by_dialogue(const Secret& password) {
     constexpr int kMaxRounds = 5;
+    bool answered = false;
     int state = SSH_AUTH_DENIED;
     for (int round = 0; round < kMaxRounds; ++round) {
       DRKIT_ASSIGN(state, answer([&] { return ssh_userauth_kbdint(session_, nullptr, nullptr); }));
-      if (state != SSH_AUTH_INFO) break;
-      for (int i = 0; i < ssh_userauth_kbdint_getnprompts(session_); ++i) {
-        static_cast<void>(ssh_userauth_kbdint_setanswer(session_, static_cast<unsigned int>(i), text_of(password)));
+      if (state != SSH_AUTH_INFO) return state;
+      const int questions = ssh_userauth_kbdint_getnprompts(session_);
+      if (questions <= 0) continue;
+      char echo = 0;
+      static_cast<void>(ssh_userauth_kbdint_getprompt(session_, 0, &echo));
+      // A password is asked for once, alone, and is not to be seen.
+      if (answered || questions > 1 || echo != 0) return refusal("the server asks for more than the password");
+      if (ssh_userauth_kbdint_setanswer(session_, 0, text_of(password)) != 0) {
+        return session_error(session_, "cannot sign in");
       }
+      answered = true;
     }
-    return state;
+    return SSH_AUTH_DENIED;
   }
 
   template <class Step>
@@ -75,32 +100,34 @@ class SignIn {
   const Settings& settings_;
   const ssh_session session_;
   const Deadline deadline_;
+  std::string tried_;
 };
 
 }  // namespace
 
 Result<void> authenticate(const Context& ctx, const Settings& settings, ssh_session session, Deadline deadline) {
+  struct Method {
+    const char* name;
+    bool given;
+    Result<int> (SignIn::*run)();
+  };
+  const Method methods[] = {
+      {"key", !settings.key_file.empty(), &SignIn::by_key},
+      {"agent", !settings.agent_socket.empty(), &SignIn::by_agent},
+      {"password", settings.key_file.empty() && !settings.password.empty(), &SignIn::by_password},
+  };
   SignIn sign_in(ctx, settings, session, deadline);
-  std::string tried;
-  if (!settings.key_file.empty()) {
-    tried += " key";
-    DRKIT_ASSIGN(const int state, sign_in.by_key());
-    if (state == SSH_AUTH_SUCCESS) return {};
+  bool any = false;
+  for (const Method& method : methods) {
+    if (!method.given) continue;
+    any = true;
+    sign_in.begin(method.name);
+    DRKIT_ASSIGN(const int state, (sign_in.*method.run)());
+    DRKIT_ASSIGN(const bool in, sign_in.judge(state));
+    if (in) return {};
   }
-  if (!settings.agent_socket.empty()) {
-    tried += " agent";
-    DRKIT_ASSIGN(const int state, sign_in.by_agent());
-    if (state == SSH_AUTH_SUCCESS) return {};
-  }
-  if (settings.key_file.empty() && !settings.password.empty()) {
-    tried += " password";
-    DRKIT_ASSIGN(const int state, sign_in.by_password());
-    if (state == SSH_AUTH_SUCCESS) return {};
-  }
-  if (tried.empty()) {
-    return Error(ErrorCode::unauthenticated, "no credentials were given: a key file, an agent or a password");
-  }
-  return Error(ErrorCode::unauthenticated, "the server refused the credentials").with("tried", tried.substr(1));
+  return sign_in.refusal(any ? "the server refused the credentials"
+                             : "no credentials were given: a key file, an agent or a password");
 }
 
 }  // namespace drkit::storage::sftp

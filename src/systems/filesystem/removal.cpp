@@ -34,7 +34,8 @@ Result<UniqueFd> open_directory(int parent, const std::string& name, const std::
 
 class Sweep {
  public:
-  Sweep(const Context& ctx, const PathSet* known) : ctx_(ctx), known_(known) {}
+  /// Without sets everything goes.
+  Sweep(const Context& ctx, const PathSet* known, const PathSet* kept) : ctx_(ctx), known_(known), kept_(kept) {}
 
   Result<void> push(UniqueFd fd, std::string name, std::string path, bool remove);
   Result<void> run();
@@ -42,12 +43,13 @@ class Sweep {
  private:
   Result<void> step(int fd, const std::string& name, std::string path);
   Result<void> pop();
-  bool kept(const std::string& path) const {
+  bool is_known(const std::string& path) const {
     return known_ != nullptr && (path == kIncompleteMarker || known_->contains(path));
   }
 
   const Context& ctx_;
   const PathSet* known_;
+  const PathSet* kept_;
   std::vector<Level> levels_;
 };
 
@@ -70,18 +72,19 @@ Result<void> Sweep::push(UniqueFd fd, std::string name, std::string path, bool r
 }
 
 Result<void> Sweep::step(int fd, const std::string& name, std::string path) {
+  if (kept_ != nullptr && kept_->contains(path)) return {};
   struct stat status;
   if (::fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return {};
     return errno_error(errno, "look at the file", path);
   }
-  const bool keep = kept(path);
+  const bool known = is_known(path);
   if (!S_ISDIR(status.st_mode)) {
-    if (keep || ::unlinkat(fd, name.c_str(), 0) == 0 || errno == ENOENT) return {};
+    if (known || ::unlinkat(fd, name.c_str(), 0) == 0 || errno == ENOENT) return {};
     return errno_error(errno, "remove the file", path);
   }
   DRKIT_ASSIGN(UniqueFd child, open_directory(fd, name, path));
-  return push(std::move(child), name, std::move(path), !keep);
+  return push(std::move(child), name, std::move(path), !known);
 }
 
 Result<void> Sweep::pop() {
@@ -116,16 +119,17 @@ Result<void> remove_tree(const Context& ctx, int directory_fd, const std::string
     return errno_error(failed, "remove the file", path);
   }
   DRKIT_ASSIGN(UniqueFd fd, open_directory(directory_fd, name, path));
-  Sweep sweep(ctx, nullptr);
+  Sweep sweep(ctx, nullptr, nullptr);
   DRKIT_TRY(sweep.push(std::move(fd), name, path, true));
   DRKIT_TRY(sweep.run());
   if (::unlinkat(directory_fd, name.c_str(), AT_REMOVEDIR) == 0) return {};
   return errno_error(errno, "remove the directory", path);
 }
 
-Result<void> remove_unknown(const Context& ctx, int root_fd, const PathSet& known) {
+Result<void> remove_unknown(const Context& ctx, int root_fd, const PathSet& known, const PathSet& kept) {
+  if (kept.contains("")) return {};
   DRKIT_ASSIGN(UniqueFd root, open_directory(root_fd, ".", ""));
-  Sweep sweep(ctx, &known);
+  Sweep sweep(ctx, &known, &kept);
   DRKIT_TRY(sweep.push(std::move(root), "", "", false));
   return sweep.run();
 }

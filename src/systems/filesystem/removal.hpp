@@ -13,7 +13,8 @@ namespace drkit::systems::filesystem {
 /// file system is not entered: precondition_failed.
 Result<void> remove_tree(const Context& ctx, int directory_fd, const std::string& name, const std::string& path);
 
-/// Removes everything below the root whose path is not in the set, except the marker of the restore.
-Result<void> remove_unknown(const Context& ctx, int root_fd, const PathSet& known);
+/// Removes everything below the root whose path is not in `known`, except the marker of the restore. What is in `kept`
+/// stays together with all below it.
+Result<void> remove_unknown(const Context& ctx, int root_fd, const PathSet& known, const PathSet& kept);
 
 }  // namespace drkit::systems::filesystem

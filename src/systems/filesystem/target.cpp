@@ -57,6 +57,7 @@ Result<void> FilesystemTarget::begin(const Context& ctx, const RestoreSettings& 
   if (::fstat(root_fd_->get(), &status) != 0) return errno_error(errno, "look at the target", root_);
   root_device_ = status.st_dev;
   delta_ = settings.delta;
+  remove_unknown_ = settings.delta && settings.remove_unknown;
   if (!delta_) DRKIT_TRY(check_empty());
   DRKIT_TRY(make_marker());
   const bool root_user = ::geteuid() == 0;
@@ -255,23 +256,47 @@ Result<void> FilesystemTarget::open_existing(const Context& ctx, const std::stri
   return remove_tree(ctx, directory, name, entry.path);
 }
 
+Result<void> FilesystemTarget::keep(const Context&, const Entry& entry) {
+  if (remove_unknown_) kept_.insert(entry.path);
+  return {};
+}
+
 Result<void> FilesystemTarget::finish(const Context& ctx) {
-  if (delta_) DRKIT_TRY(remove_unknown(ctx, root_fd_->get(), seen_));
+  if (remove_unknown_) DRKIT_TRY(remove_unknown(ctx, root_fd_->get(), seen_, kept_));
   while (!journal_.empty()) {
     DRKIT_TRY(ctx.check_cancelled());
     DRKIT_ASSIGN(const Entry entry, journal_.pop());
     DRKIT_TRY(entry.type == EntryType::hardlink ? finish_link(ctx, entry) : finish_directory(ctx, entry));
   }
   write_behind_.stop();
+  DRKIT_TRY(finish_root(ctx));
   for (const auto& [device, fd] : mounts_) DRKIT_TRY(base::sync_filesystem(fd.get(), root_));
   DRKIT_TRY(base::sync_filesystem(root_fd_->get(), root_));
-  DRKIT_TRY(base::unlink_at(root_fd_->get(), std::string(kIncompleteMarker)));
-  if (root_entry_) {
-    AttributePolicy policy = policy_;
-    policy.replace = true;  // the directory was there before
-    DRKIT_TRY(apply_to_fd(ctx, policy, root_fd_->get(), *root_entry_));
-  }
+  DRKIT_TRY(remove_marker());
   return base::fsync_file(root_fd_->get(), root_);
+}
+
+Result<void> FilesystemTarget::finish_root(const Context& ctx) {
+  if (!root_entry_) return {};
+  AttributePolicy policy = policy_;
+  policy.replace = true;  // the directory was there before
+  return apply_to_fd(ctx, policy, root_fd_->get(), *root_entry_);
+}
+
+// The last thing of all: whatever fails before leaves it. Taking it away needs the right to write in the root and
+// changes the root's time, so both become once more what they were.
+Result<void> FilesystemTarget::remove_marker() {
+  const int root = root_fd_->get();
+  struct stat status;
+  if (::fstat(root, &status) != 0) return errno_error(errno, "look at the target", root_);
+  const mode_t mode = status.st_mode & 07777;
+  const bool locked = (mode & 0300) != 0300 && status.st_uid == ::geteuid();
+  if (locked && ::fchmod(root, mode | 0300) != 0) return errno_error(errno, "open up the target", root_);
+  DRKIT_TRY(base::unlink_at(root, std::string(kIncompleteMarker)));
+  if (locked && ::fchmod(root, mode) != 0) return errno_error(errno, "set the mode", root_);
+  const timespec times[] = {{0, UTIME_OMIT}, status.st_mtim};
+  if (root_entry_ && ::futimens(root, times) != 0) return errno_error(errno, "set the time", root_);
+  return {};
 }
 
 Result<void> FilesystemTarget::finish_directory(const Context& ctx, const Entry& entry) {

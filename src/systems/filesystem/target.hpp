@@ -29,6 +29,7 @@ class FilesystemTarget final : public RestoreTarget {
   Result<void> begin(const Context& ctx, const RestoreSettings& settings) override;
   Result<void> make(const Context& ctx, const Entry& entry) override;
   Result<std::unique_ptr<Sink>> open(const Context& ctx, const Entry& entry) override;
+  Result<void> keep(const Context& ctx, const Entry& entry) override;
   Result<void> finish(const Context& ctx) override;
 
  private:
@@ -46,17 +47,21 @@ class FilesystemTarget final : public RestoreTarget {
   Result<void> open_existing(const Context& ctx, const std::string& name, const Entry& entry, OpenedFile& file);
   Result<void> finish_directory(const Context& ctx, const Entry& entry);
   Result<void> finish_link(const Context& ctx, const Entry& entry);
+  Result<void> finish_root(const Context& ctx);
+  Result<void> remove_marker();
 
   std::string root_;
   FilesystemTargetOptions options_;
   SharedFd root_fd_;
   dev_t root_device_ = 0;
   bool delta_ = false;
+  bool remove_unknown_ = false;
   AttributePolicy policy_;
   std::unique_ptr<DirectoryCache> directories_;
   RestoreJournal journal_;
   std::optional<Entry> root_entry_;
   PathSet seen_;
+  PathSet kept_;  // these and all below them
   WriteBehind write_behind_;
   std::map<dev_t, UniqueFd> mounts_;  // file systems mounted below the root, to be synced
 };

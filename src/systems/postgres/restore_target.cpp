@@ -55,6 +55,7 @@ class PostgresTarget final : public RestoreTarget {
   }
   Result<void> make(const Context& ctx, const Entry& entry) override;
   Result<std::unique_ptr<Sink>> open(const Context& ctx, const Entry& entry) override;
+  Result<void> keep(const Context& ctx, const Entry& entry) override;
   Result<void> finish(const Context& ctx) override;
 
  private:
@@ -99,6 +100,15 @@ Result<std::unique_ptr<Sink>> PostgresTarget::open(const Context& ctx, const Ent
   Entry inner = entry;
   inner.path = place->inner;
   return target->open(ctx, inner);
+}
+
+Result<void> PostgresTarget::keep(const Context& ctx, const Entry& entry) {
+  const auto place = split(entry.path);
+  RestoreTarget* target = place ? target_of(place->oid) : nullptr;
+  if (target == nullptr) return main_->keep(ctx, entry);
+  Entry inner = entry;
+  inner.path = place->inner;
+  return target->keep(ctx, inner);
 }
 
 Result<void> PostgresTarget::make_tablespace(const Context& ctx, const Entry& link, const std::string& oid) {

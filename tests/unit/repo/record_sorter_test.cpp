@@ -35,7 +35,7 @@ std::string some_path(SeededRandom& random) {
 
 }  // namespace
 
-TEST_CASE("records come back in path order, the last one of a path, for any memory") {
+TEST_CASE("records come back in path order, for any memory") {
   for (const std::size_t memory : {0U, 300U, 4096U, 1U << 20}) {
     CAPTURE(memory);
     const TempDir dir;
@@ -46,8 +46,8 @@ TEST_CASE("records come back in path order, the last one of a path, for any memo
       format::Record record;
       record.entry.path = some_path(random);
       record.entry.size_bytes = static_cast<std::uint64_t>(i);
+      if (!model.emplace(record.entry.path, record).second) continue;
       REQUIRE(sorter.add(record).ok());
-      model[record.entry.path] = record;
     }
     REQUIRE(sorter.finish().ok());
     for (const auto& [path, expected] : model) {
@@ -57,6 +57,31 @@ TEST_CASE("records come back in path order, the last one of a path, for any memo
       REQUIRE(**got == expected);
     }
     CHECK_FALSE(sorter.next()->has_value());
+  }
+}
+
+TEST_CASE("a path that was added twice is an error that names it, wherever the two were kept") {
+  for (const std::size_t memory : {0U, 300U, 1U << 20}) {
+    for (const int again : {0, 5, 9}) {
+      CAPTURE(memory);
+      CAPTURE(again);
+      const TempDir dir;
+      RecordSorter sorter(dir.path(), memory);
+      format::Record record;
+      for (int i = 0; i < 10; ++i) {
+        record.entry.path = std::to_string(i);
+        REQUIRE(sorter.add(record).ok());
+      }
+      record.entry.path = std::to_string(again);
+      record.entry.size_bytes = 1;
+      REQUIRE(sorter.add(record).ok());
+      REQUIRE(sorter.finish().ok());
+      for (int i = 0; i < again; ++i) REQUIRE((*sorter.next())->entry.path == std::to_string(i));
+      const auto twice = sorter.next();
+      REQUIRE_FALSE(twice.ok());
+      CHECK(twice.error().code() == ErrorCode::internal);
+      CHECK(twice.error().to_string().find("path=" + std::to_string(again)) != std::string::npos);
+    }
   }
 }
 

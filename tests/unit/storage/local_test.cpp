@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <utime.h>
 
+#include <filesystem>
 #include <fstream>
 #include <set>
 
@@ -44,6 +45,20 @@ TEST_CASE("a missing directory is made only when asked for") {
   const auto storage = open_local(dir / "a/b");
   CHECK(mode_of(dir / "a/b") == 0700);
   CHECK(storage->info().name == "file://" + dir.path() + "/a/b");
+}
+
+TEST_CASE("a directory that was removed is gone, not empty") {
+  const TempDir dir;
+  const StoragePtr storage = open_local(dir.path() + "/place");
+  REQUIRE(storage->put({}, "key", as_bytes("x"), {}).ok());
+  std::filesystem::remove_all(dir.path() + "/place");
+  for (const char* prefix : {"", "k", "a/b"}) {
+    const auto listed = storage->list({}, prefix, [](const ObjectInfo&) { return true; });
+    REQUIRE_FALSE(listed.ok());
+    CHECK(listed.error().code() == ErrorCode::not_found);
+    CHECK(listed.error().message() == "the storage's directory is gone");
+  }
+  CHECK_FALSE(storage->put({}, "key", as_bytes("x"), {}).ok());
 }
 
 TEST_CASE("objects are private files, directories private, nothing is left aside") {

@@ -156,6 +156,10 @@ TEST_CASE("what an error carries along") {
   CHECK(context_of(signature, "server_message").empty());
   const Error locked = answer_error(answer(403, refusal("AccessDenied", "Object is WORM protected")), 0);
   CHECK(locked.message() == "the object is locked");
+  const Error key =
+      answer_error(answer(403, refusal("InvalidAccessKeyId", "Failed to retrieve the actual key, kms-keyid: k")), 0);
+  CHECK(key.code() == ErrorCode::invalid_argument);
+  CHECK(key.message() == "the server's key service does not give the key");
   const Error page = answer_error(answer(502, "<html>Bad Gateway"), 0);
   CHECK(page.code() == ErrorCode::unavailable);
 }

@@ -98,7 +98,7 @@ TEST_CASE("the options become headers, and the first lock is looked at") {
   std::atomic<bool> locks{true};
   const Played server([&](const std::string& request) {
     if (has(request, "?legal-hold=")) return ok("<LegalHold><Status>ON</Status></LegalHold>");
-    if (!has(request, "?retention=")) return ok();
+    if (!has(request, "?retention=")) return ok("", "x-amz-server-side-encryption: aws:kms\r\n");
     return locks ? ok("<Retention><Mode>COMPLIANCE</Mode><RetainUntilDate>2040-01-01T00:00:00Z</RetainUntilDate>"
                       "</Retention>")
                  : refuse("404 Not Found", "NoSuchObjectLockConfiguration");
@@ -127,6 +127,65 @@ TEST_CASE("the options become headers, and the first lock is looked at") {
                            "x-amz-object-lock-retain-until-date: 20", "x-amz-object-lock-legal-hold: ON"}) {
     CHECK_MESSAGE(has(request, line), line);
   }
+}
+
+TEST_CASE("each way of encrypting has its headers, on every request that needs them, and is confirmed") {
+  std::string confirmation = "x-amz-server-side-encryption: AES256\r\n";
+  const Played server([&](const std::string& request) {
+    return ok(request.starts_with("GET") ? "bytes" : "", request.starts_with("PUT") ? confirmation : "");
+  });
+  S3Options options = server.options();
+  std::vector<std::string> put_lines;
+  std::vector<std::string> get_lines;
+  SUBCASE("the server's own key") {
+    options.encryption = S3Encryption::s3;
+    put_lines = {"x-amz-server-side-encryption: AES256"};
+  }
+  SUBCASE("the account's key") {
+    options.encryption = S3Encryption::kms;
+    confirmation = "x-amz-server-side-encryption: aws:kms\r\n";
+    put_lines = {"x-amz-server-side-encryption: aws:kms"};
+  }
+  SUBCASE("a customer's key") {
+    options.encryption = S3Encryption::customer_key;
+    options.customer_key = Secret::from_text("0123456789abcdef0123456789abcdef");
+    confirmation = "x-amz-server-side-encryption-customer-algorithm: AES256\r\n";
+    put_lines = {"x-amz-server-side-encryption-customer-algorithm: AES256",
+                 "x-amz-server-side-encryption-customer-key: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+                 "x-amz-server-side-encryption-customer-key-md5: "};
+    get_lines = put_lines;
+  }
+  const auto storage = Played::open(std::move(options));
+  REQUIRE(storage->put({}, "key", as_bytes("bytes"), {}).ok());
+  REQUIRE(storage->get({}, "key", {}).ok());
+  REQUIRE(storage->stat({}, "key").ok());
+  const auto requests = server.requests();
+  REQUIRE(requests.size() == 3);
+  for (const std::string& line : put_lines) CHECK_MESSAGE(has(requests[0], line), line);
+  for (const std::string& line : get_lines) CHECK_MESSAGE(has(requests[1], line), line);
+  for (const std::string& line : get_lines) CHECK_MESSAGE(has(requests[2], line), line);
+  // What is asked for must be signed, or somebody in between may take it out.
+  CHECK(has(requests[0], ";x-amz-server-side-encryption"));
+  if (get_lines.empty()) CHECK_FALSE(has(requests[1], "server-side-encryption"));
+
+  confirmation.clear();
+  const auto unconfirmed = storage->put({}, "key", as_bytes("bytes"), {});
+  REQUIRE_FALSE(unconfirmed.ok());
+  CHECK(unconfirmed.error().code() == ErrorCode::unsupported);
+  CHECK(unconfirmed.error().message() == "the server took the object, but did not encrypt it as asked");
+}
+
+TEST_CASE("the bucket in the host's name: the name is signed, and the path is without it") {
+  const Played server([](const std::string&) { return ok(); });
+  S3Options options = server.options();
+  options.endpoint = "http://localhost:" + options.endpoint.substr(options.endpoint.rfind(':') + 1);
+  options.path_style = S3Choice::no;
+  const std::string port = options.endpoint.substr(options.endpoint.rfind(':'));
+  REQUIRE(Played::open(std::move(options))->put({}, "key", as_bytes("x"), {}).ok());
+  const std::string request = server.requests().at(0);
+  CHECK(request.starts_with("PUT /in/here/key HTTP/1.1"));
+  CHECK(has(request, "bucket.localhost" + port));
+  CHECK(has(request, "SignedHeaders=content-md5;host;"));
 }
 
 TEST_CASE("conditional creation is found out once, and looked for first where it is missing") {

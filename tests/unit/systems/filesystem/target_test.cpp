@@ -285,6 +285,44 @@ TEST_CASE("until finish nobody else may look into a restored directory, and then
   CHECK(status.st_mtim.tv_nsec == 123'456'789);
 }
 
+TEST_CASE("a root whose attributes cannot be set leaves the restore unfinished") {
+  const TempDir dir;
+  const auto target = begun(dir / "root");
+  Entry root = entry_of("", EntryType::directory);
+  root.xattrs = {{"nowhere.drkit-test", "x"}};  // of a namespace that no file system has
+  REQUIRE(target->make(Context(), root).ok());
+  REQUIRE_FALSE(target->finish(Context()).ok());
+  CHECK(fs::exists(dir / ("root/" + std::string(kMarker))));
+}
+
+TEST_CASE("a root that may not be written gets its mode and its time, and loses the mark of the restore") {
+  const TempDir dir;
+  fs::permissions(dir.path(), fs::perms(0777));
+  for (const std::uint32_t mode : {0555U, 0U, 02750U}) {
+    CAPTURE(mode);
+    const std::string place = dir / std::to_string(mode);
+    const std::string answer = drkit::testing::run_as_nobody([&]() -> std::string {
+      const Context ctx;
+      const auto target = make_filesystem_target(place);
+      if (auto begin = (*target)->begin(ctx, {}); !begin.ok()) return begin.error().to_string();
+      Entry root = entry_of("", EntryType::directory);
+      root.mode = mode;
+      root.mtime_ns = 1'234'567'890'123'456'789;
+      if (!(*target)->make(ctx, root).ok()) return "make";
+      const auto finished = (*target)->finish(ctx);
+      return finished.ok() ? "" : finished.error().to_string();
+    });
+    CHECK(answer == "");
+    struct stat status {};
+    REQUIRE(::stat(place.c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == mode);
+    CHECK(status.st_mtim.tv_sec == 1'234'567'890);
+    CHECK(status.st_mtim.tv_nsec == 123'456'789);
+    fs::permissions(place, fs::perms(0777));
+    CHECK(fs::is_empty(place));
+  }
+}
+
 TEST_CASE("an unprivileged restore keeps its own user's owner, and says what it cannot make") {
   const TempDir dir;
   fs::permissions(dir.path(), fs::perms(0777));

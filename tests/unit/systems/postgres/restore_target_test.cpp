@@ -34,6 +34,7 @@ class RecordingTarget final : public RestoreTarget {
     DRKIT_TRY(note("open " + entry.path));
     return std::unique_ptr<Sink>();
   }
+  Result<void> keep(const Context&, const Entry& entry) override { return note("keep " + entry.path); }
   Result<void> finish(const Context&) override { return note("finish"); }
 
  private:
@@ -96,6 +97,19 @@ TEST_CASE("tablespaces go to their new places, by oid, by old location, or below
                                  "/all/16386: begin delta", "/all/16386: make ",
                                  "/data: make pg_tblspc/16386 -> /all/16386", "/data: open PG_VERSION",
                                  "/new/a: finish", "/new/b: finish", "/all/16386: finish", "/data: finish"});
+}
+
+TEST_CASE("what a backup could not read is kept in the place that it belongs to") {
+  Journal journal;
+  auto target = make_postgres_target(maker(journal), "/data");
+  REQUIRE(target.ok());
+  REQUIRE(make_spaces(**target, {{"1", "/old/a"}}).ok());
+  journal.lines.clear();
+  for (const char* path : {"base/1", "pg_tblspc/1/PG_15/2", "pg_tblspc/9/PG_15/2"}) {
+    CHECK((*target)->keep(Context(), entry(path, EntryType::regular)).ok());
+  }
+  CHECK(journal.lines ==
+        std::vector<std::string>{"/data: keep base/1", "/old/a: keep PG_15/2", "/data: keep pg_tblspc/9/PG_15/2"});
 }
 
 TEST_CASE("without a new place the old one is used, and must be free") {
