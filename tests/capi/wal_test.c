@@ -72,6 +72,7 @@ static void get_gives_back(drk_repository* repository) {
   drk_error* err = NULL;
   drk_wal_get_options options = DRK_WAL_GET_OPTIONS_INIT;
   int taken = -1;
+  char* ahead = below("ahead");
   options.spool_directory = below("fetched");
   options.spool_name = "here";
   options.prefetch = 1;
@@ -79,13 +80,13 @@ static void get_gives_back(drk_repository* repository) {
   OK(drk_wal_get(NULL, repository, "000000010000000000000005", below("got"), &options, &err));
   CHECK(same_files(below("got"), make_segment(5, 1)));
   options.system_id = SYSTEM_ID + 1;
-  OK(drk_wal_take_prefetched("000000010000000000000006", below("ahead"), &options, &taken, &err));
+  OK(drk_wal_take_prefetched("000000010000000000000006", ahead, &options, &taken, &err));
   CHECK(taken == 0);
   options.system_id = SYSTEM_ID;
-  OK(drk_wal_take_prefetched("000000010000000000000006", below("ahead"), &options, &taken, &err));
+  OK(drk_wal_take_prefetched("000000010000000000000006", ahead, &options, &taken, &err));
   CHECK(taken == 1);
-  CHECK(same_files(below("ahead"), make_segment(6, 1)));
-  OK(drk_wal_take_prefetched("000000010000000000000006", below("ahead"), &options, &taken, &err));
+  CHECK(same_files(ahead, make_segment(6, 1)));
+  OK(drk_wal_take_prefetched("000000010000000000000006", ahead, &options, &taken, &err));
   CHECK(taken == 0);
   FAILS(DRK_NOT_FOUND, drk_wal_get(NULL, repository, "000000010000000000000007", below("none"), NULL, &err));
   CHECK(access(below("none"), F_OK) != 0);

@@ -54,34 +54,50 @@ Result<std::optional<FoundMark>> MarkSearch::find_in(const WalName& object, cons
   return found;
 }
 
+Result<std::optional<FoundMark>> MarkSearch::find_at_borders(const std::vector<Skipped>& skipped, std::size_t first,
+                                                             const MarkQuery& query, Lsn from, Lsn to) const {
+  for (std::size_t at = first; at < skipped.size(); ++at) {
+    DRKIT_TRY(ctx_.check_cancelled());
+    DRKIT_ASSIGN(const auto found, find_in(skipped[at].name, query, from, to, true));
+    if (found) return found;
+  }
+  return std::optional<FoundMark>();
+}
+
+// Back from the object to the last segment in which a transaction ended: times ascend, so what is looked for lies over
+// none of the borders before it.
+std::size_t MarkSearch::borders_before(const std::vector<Skipped>& skipped, const WalName& object) const {
+  Lsn next = object.start / map_.segment_bytes() * map_.segment_bytes();
+  std::size_t at = skipped.size();
+  while (at > 0 && end_of_segment(skipped[at - 1].name) == next) {
+    next = skipped[--at].name.start;
+    if (skipped[at].commits > 0) break;
+  }
+  return at;
+}
+
 Result<std::optional<FoundMark>> MarkSearch::first(const MarkQuery& query, Lsn from, Lsn to) const {
   Lsn done = 0;
-  std::vector<WalName> skipped;
+  std::vector<Skipped> skipped;
   for (const WalName& object : map_.objects_between(path_, from, to)) {
     DRKIT_TRY(ctx_.check_cancelled());
     if (object.end <= done) continue;
     if (object.kind == WalKind::segment) {
       DRKIT_ASSIGN(const WalFacts facts, archive_.facts(ctx_, object));
       if (!query.possible(facts)) {
-        skipped.push_back(object);
+        skipped.push_back({object, facts.commits});
         continue;
       }
     }
-    if (!skipped.empty() && end_of_segment(skipped.back()) == object.start) {
-      DRKIT_ASSIGN(const auto found, find_in(skipped.back(), query, from, to, true));
-      if (found) return found;
-      skipped.pop_back();
-    }
+    const std::size_t beside = borders_before(skipped, object);
+    DRKIT_ASSIGN(auto found, find_at_borders(skipped, beside, query, from, to));
+    if (found) return found;
+    skipped.resize(beside);
     done = end_of_segment(object);
-    DRKIT_ASSIGN(const auto found, find_in(object, query, from, to, false));
+    DRKIT_ASSIGN(found, find_in(object, query, from, to, false));
     if (found) return found;
   }
-  for (const WalName& object : skipped) {
-    DRKIT_TRY(ctx_.check_cancelled());
-    DRKIT_ASSIGN(const auto found, find_in(object, query, from, to, true));
-    if (found) return found;
-  }
-  return std::optional<FoundMark>();
+  return find_at_borders(skipped, 0, query, from, to);
 }
 
 Result<std::int64_t> MarkSearch::time_in_segment(const WalName& object, Lsn lsn) const {

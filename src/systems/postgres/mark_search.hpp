@@ -40,9 +40,17 @@ class MarkSearch {
 
  private:
   using Visit = std::function<bool(const WalMark&)>;
+  /// A segment that does not hold what is looked for, unless it lies over its end.
+  struct Skipped {
+    WalName name;
+    std::uint64_t commits = 0;
+  };
 
   Result<std::optional<FoundMark>> find_in(const WalName& object, const MarkQuery& query, Lsn from, Lsn to,
                                            bool border_only) const;
+  Result<std::optional<FoundMark>> find_at_borders(const std::vector<Skipped>& skipped, std::size_t first,
+                                                   const MarkQuery& query, Lsn from, Lsn to) const;
+  std::size_t borders_before(const std::vector<Skipped>& skipped, const WalName& object) const;
   /// Scans a segment and the record that lies over its end.
   Result<WalScan> scan_segment(const WalName& object, const Visit& visit) const;
   Result<std::int64_t> time_in_segment(const WalName& object, Lsn lsn) const;

@@ -33,17 +33,22 @@ Result<bool> is_available(const Context& ctx, const ConnectionParameters& parame
                           std::chrono::milliseconds timeout) {
   DRKIT_ASSIGN(const auto stream, WalStream::open(ctx, parameters, "drkit", timeout));
   // Without the slot: what is asked here must not move it.
-  const auto streaming = stream->start(ctx, "", start, timeline);
-  if (!streaming && has_sqlstate(streaming.error(), kFileGone)) return false;
-  DRKIT_TRY(streaming);
-  if (!*streaming) return true;
+  auto answer = stream->start(ctx, "", start, timeline);
   const auto deadline = std::chrono::steady_clock::now() + timeout;
-  while (std::chrono::steady_clock::now() < deadline) {
+  while (answer && *answer && std::chrono::steady_clock::now() < deadline) {
     const auto event = stream->next(ctx, kNothingWakes, kWait);
-    if (!event && has_sqlstate(event.error(), kFileGone)) return false;
-    DRKIT_TRY(event);
-    if (event->kind == StreamEvent::Kind::data || event->kind == StreamEvent::Kind::timeline_end) return true;
+    if (event && event->kind == StreamEvent::Kind::data) return true;
+    if (event && event->kind != StreamEvent::Kind::timeline_end) continue;
+    answer = event ? Result<bool>(false) : Result<bool>(event.error());
   }
+  // The copy ends before an error of the server is told.
+  if (answer && !*answer) {
+    const auto next = stream->next_timeline(ctx);
+    if (next) return true;
+    answer = next.error();
+  }
+  if (!answer && has_sqlstate(answer.error(), kFileGone)) return false;
+  DRKIT_TRY(answer);
   return Error(ErrorCode::timeout, "the server does not say whether it still has this part of the log", Retry::yes)
       .with("lsn", format_lsn(start));
 }

@@ -54,7 +54,7 @@ struct Fixture {
   Bytes read(const std::string& path) const {
     auto read = read_stable(path, kSegment);
     REQUIRE_MESSAGE(read.ok(), testing::words(read));
-    return std::move(read->bytes);
+    return Bytes(read->bytes.begin(), read->bytes.end());
   }
   void store(std::uint64_t number, std::uint64_t system_id = kSystem) const {
     const std::uint64_t start = number * kSegment;
