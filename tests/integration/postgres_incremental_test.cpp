@@ -2,6 +2,11 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
 #include <drkit/backup.hpp>
 #include <drkit/check.hpp>
 #include <drkit/registry.hpp>
@@ -130,4 +135,120 @@ TEST_CASE("when nothing changed no data file is read") {
   CHECK(again.stats.files_unchanged > 900);
   CHECK(again.stats.bytes_read < 20'000'000);  // a segment of WAL
   CHECK(again.stats.bytes_stored < 1'000'000);
+}
+
+namespace {
+
+std::string receipt_of(const Snapshot& snapshot, const std::string& key) {
+  const auto found = snapshot.receipt.find(key);
+  return found == snapshot.receipt.end() ? std::string() : found->second;
+}
+
+std::string in_quotes(const std::string& text) { return "'" + text + "'"; }
+
+}  // namespace
+
+TEST_CASE("a data directory that was set back to an older copy is not taken for the one that was backed up since") {
+  TemporaryFolder folder;
+  Server server(15, folder / "server", {"autovacuum=off"});
+  const std::string at = server.conninfo();
+  sql(at, "CREATE TABLE story AS SELECT i, repeat('a', 100) AS t FROM generate_series(1, 60000) i");
+  sql(at, "VACUUM FREEZE");
+  server.stop();
+  shell("cp -a " + in_quotes(server.data().string()) + " " + in_quotes((folder / "older").string()));
+  server.start_again();
+  // A branch of history that will be thrown away.
+  sql(at, "UPDATE story SET t = repeat('b', 100) WHERE i <= 20000");
+  sql(at, "CHECKPOINT");
+  Context ctx;
+  Repository repository = new_repository(ctx);
+  const Snapshot thrown_away = back_up(ctx, repository, server);
+  // Files keep their inodes, and those that a local backup left stay where they are.
+  server.stop();
+  shell("rm -r " + in_quotes((server.data() / "pg_wal").string()));
+  shell("cp -a " + in_quotes((folder / "older").string()) + "/. " + in_quotes(server.data().string()));
+  server.start_again();
+  const std::string passed = "SELECT pg_current_wal_insert_lsn() > '" + thrown_away.receipt.at("end_lsn") + "'::pg_lsn";
+  for (int round = 0; sql(at, passed) != "t"; ++round) {
+    REQUIRE(round < 100);
+    sql(at, "UPDATE story SET t = repeat('c', 100) WHERE i BETWEEN 50000 AND 52000");
+    sql(at, "SELECT pg_switch_wal()");
+  }
+  const std::string rows = sql(at, digest_of("story"));
+  const Snapshot kept = back_up(ctx, repository, server);
+  CHECK(receipt_of(kept, "full_because") == "the server was started anew since");
+  check_restores(ctx, repository, kept, server, folder / "copy",
+                 {"SELECT '" + rows + "' = (" + digest_of("story") + ")"}, 15);
+}
+
+TEST_CASE("pages are trusted when the directory holds the trail of the parent alone") {
+  TemporaryFolder folder;
+  Server primary(15, folder / "primary", {"autovacuum=off"});
+  Server standby(folder / "standby", primary);
+  Context ctx;
+  for (const Server* server : {&primary, &standby}) {
+    Repository repository = new_repository(ctx);
+    const fs::path trail = server->data() / "pg_stat_tmp" / "drkit_trail";
+    const Snapshot first = back_up(ctx, repository, *server);
+    const std::string one = read_file(trail);
+    CHECK(one == receipt_of(first, "trail_id") + "\n");
+    const Snapshot second = back_up(ctx, repository, *server);
+    CHECK(receipt_of(second, "full_because").empty());
+    CHECK(read_file(trail) == one + receipt_of(second, "trail_id") + "\n");
+    // As a machine that is set back together with the memory of its server.
+    std::ofstream(trail) << one;
+    const Snapshot third = back_up(ctx, repository, *server);
+    CHECK(receipt_of(third, "full_because") == "the data directory does not hold the trail of the parent");
+    // A directory where nothing can be written is backed up as ever.
+    fs::remove(trail);
+    fs::rename(trail.parent_path(), server->data() / "elsewhere");
+    fs::create_symlink(server->data() / "elsewhere", trail.parent_path());
+    const Snapshot fourth = back_up(ctx, repository, *server);
+    CHECK(receipt_of(fourth, "trail_id").empty());
+    CHECK_FALSE(fs::exists(trail));
+    fs::remove(trail.parent_path());
+    fs::rename(server->data() / "elsewhere", trail.parent_path());
+    const Snapshot fifth = back_up(ctx, repository, *server);
+    CHECK(receipt_of(fifth, "full_because") == "the parent could not leave its trail in the data directory");
+  }
+}
+
+TEST_CASE("what a run that did not finish has stored is not taken with the parent's checksum") {
+  TemporaryFolder folder;
+  Server server(15, folder / "server", {"autovacuum=off"});
+  // In the first folder of all, so that it is stored before the run ends.
+  const std::string early = server.conninfo("template1");
+  sql(early, "CREATE TABLE early AS SELECT i, 0 AS v FROM generate_series(1, 1000) i");
+  sql(early, "CHECKPOINT");
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // a change time is trusted when it is not fresh
+  Context ctx;
+  Repository repository = new_repository(ctx);
+  back_up(ctx, repository, server);
+  sql(early, "UPDATE early SET v = 1 WHERE i = 1");
+  sql(early, "CHECKPOINT");
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  {
+    PostgresOptions slow;
+    slow.mode = PostgresMode::local;
+    slow.max_rate_kib = 8 * 1024;
+    auto source = make_postgres_source(server.conninfo(), slow);
+    REQUIRE(source.ok());
+    BackupOptions options;
+    options.parent = "auto";
+    options.checkpoint_interval_ns = 1;
+    Context cut;
+    std::thread canceller([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2000));
+      cut.cancel.cancel();
+    });
+    const auto failed = backup(cut, repository, **source, options);
+    canceller.join();
+    CHECK_FALSE(failed.ok());
+  }
+  const Snapshot second = back_up(ctx, repository, server);
+  CheckOptions looking;
+  looking.level = CheckLevel::files;
+  const auto report = check(ctx, repository, &second, builtin_checks(), looking);
+  REQUIRE_MESSAGE(report.ok(), words(report));
+  for (const Finding& finding : report->findings) CHECK_MESSAGE(false, finding.code, " ", finding.subject);
 }

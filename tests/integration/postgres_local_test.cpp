@@ -212,7 +212,19 @@ TEST_CASE("a local backup restores to the same rows, tablespaces too, and shares
   const auto restored = restore(ctx, repository, *second, **target);
   REQUIRE_MESSAGE(restored.ok(), words(restored));
   give_to_server_account(folder / "spaces");
+  const std::string oid = sql(server.conninfo(), "SELECT oid FROM pg_tablespace WHERE spcname = 'elsewhere'");
+  const std::string map = oid + " " + (folder / "space").string() + "\n";
+  SUBCASE("as it is") {}
+  SUBCASE("beside a map of the original's places") { std::ofstream(folder / "copy" / "tablespace_map") << map; }
+  CHECK(read_file(folder / "copy" / "backup_manifest").find("tablespace_map") == std::string::npos);
+  // What the copy does with its tables must not reach the original's files.
+  sql(server.conninfo(), "INSERT INTO far SELECT 0, 'of the original'");
+  sql(server.conninfo(), "CHECKPOINT");
+  const fs::path original = server.data() / sql(server.conninfo(), "SELECT pg_relation_filepath('far')");
+  const std::string before = read_file(original);
   check_boots(server, folder / "copy", {"SELECT '" + rows + "' = (" + kRows + ")", "SELECT count(*) = 20000 FROM far"});
+  CHECK(fs::read_symlink(folder / "copy" / "pg_tblspc" / oid) == folder / "spaces" / oid);
+  CHECK(read_file(original) == before);
 }
 
 TEST_CASE("a damaged page makes the snapshot partial and is named with file and block") {
