@@ -61,7 +61,7 @@ struct PostgresOptions {
 /// start_lsn, end_lsn, timeline, end_timeline, system_id, server_version, server_version_num, major_version,
 /// wal_segment_bytes, backup_from, checkpoint_lsn, start_time, label, tablespaces ("OID=location" lines), mode
 /// ("stream" or "local"), server_started (microseconds since the Unix epoch; "" when the role may not connect to a
-/// database); of mode local also manifest_checksum, page_changes, begun_ns, trail_id (left in the data directory below
+/// database); of mode local also manifest_checksum, page_changes, trail_id (left in the data directory below
 /// pg_stat_tmp), pages_checked, pages_torn, and full_because (why changed files were not compared page by page) where
 /// there was a parent; of mode stream either incremental_from (start_lsn of the snapshot since which the server, 17 or
 /// later with summarize_wal, told the changes) or full_because (why it did not). What dump: the streams globals.sql

@@ -1,7 +1,6 @@
 #include "systems/postgres/earlier_cluster.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "systems/postgres/backup_manifest.hpp"
 
@@ -44,7 +43,6 @@ Result<std::optional<EarlierCluster>> understand_earlier(const Context& ctx, con
   if (earlier.problems.size() >= kListedProblems) return std::optional<EarlierCluster>();
   EarlierCluster cluster;
   cluster.full_because = why_not_pages(receipt, now);
-  cluster.begun_ns = std::strtoll(value_of(receipt, "begun_ns").c_str(), nullptr, 10);
   const auto start = parse_lsn(value_of(receipt, "start_lsn"));
   if (cluster.full_because.empty() && start.ok()) cluster.unchanged_below = *start;
   if (!cluster.full_because.empty()) {

@@ -82,8 +82,7 @@ Reuse LocalFile::compare(const Entry& earlier) {
   const auto known = earlier_->files.find(entry_.path);
   if (known == earlier_->files.end() || known->second.size_bytes != earlier.size_bytes) return Reuse::none;
   // A change time of 0 stands for one that was too fresh to prove anything.
-  const std::int64_t changed = entry_.fingerprint.ctime_ns;
-  if (changed != 0 && changed < earlier_->begun_ns && is_unchanged(entry_, earlier)) {
+  if (entry_.fingerprint.ctime_ns != 0 && is_unchanged(entry_, earlier)) {
     known_crc_ = known->second.crc32c;
     return Reuse::whole;
   }

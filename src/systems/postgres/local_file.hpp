@@ -32,9 +32,6 @@ struct EarlierCluster {
   /// Pages whose LSN is below this and not 0 are as they were then. 0: pages tell nothing.
   Lsn unchanged_below = 0;
   std::string full_because;  ///< why pages tell nothing
-  /// Of this machine's clock. What changed later may have been stored by a run that did not finish, of which `files`
-  /// know nothing.
-  std::int64_t begun_ns = 0;
 };
 
 /// Reads what the file held when it was opened, or less when the server cut it meanwhile. rules: null for files that

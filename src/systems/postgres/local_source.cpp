@@ -19,17 +19,13 @@ namespace {
 
 std::int64_t nanoseconds_of(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
 
-std::int64_t now_ns(clockid_t clock) {
-  timespec now;
-  ::clock_gettime(clock, &now);
-  return nanoseconds_of(now);
-}
-
 // A write within the clock tick of the last one leaves the change time as it is: one so fresh proves nothing later.
 Fingerprint fingerprint_of(const struct stat& status) {
   constexpr std::int64_t kTick = 50'000'000;
+  timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
   const std::int64_t changed = nanoseconds_of(status.st_ctim);
-  return {status.st_dev, status.st_ino, now_ns(CLOCK_REALTIME) - changed > kTick ? changed : 0};
+  return {status.st_dev, status.st_ino, nanoseconds_of(now) - changed > kTick ? changed : 0};
 }
 
 // The data files first, in path order and by several readers; when all are read pg_control, then the end of the backup,
@@ -98,8 +94,6 @@ Result<void> LocalSource::begin(const Context& ctx) {
   }
   if (options_.wal) DRKIT_TRY(session().hold_wal(ctx));
   DRKIT_ASSIGN(range_.start, session().start(ctx, options_));
-  // By the clock that change times are taken from, so that whatever changes from here on has no earlier one.
-  receipt_["begun_ns"] = std::to_string(now_ns(CLOCK_REALTIME_COARSE));
   DRKIT_TRY(compare_checkpoints(ctx, session(), server_->place));
   DRKIT_ASSIGN(const CheckpointFacts checkpoint, session().checkpoint(ctx));
   timeline_ = checkpoint.timeline;
