@@ -100,14 +100,21 @@ Result<int> run_check(Session& session, const CheckArguments& arguments) {
   DRKIT_ASSIGN(const CheckOptions options, check_options(arguments));
   DRKIT_ASSIGN(const Report report, look(session, arguments, options));
   session.screen().clear();
-  DRKIT_TRY(write_report(arguments.html_file, to_html(report)));
-  DRKIT_TRY(write_report(arguments.junit_file, to_junit(report)));
   if (session.json()) {
     session.print_document(
         {{"status", report.ok() ? "complete" : "damaged"}, {"report", Json::parse(to_json(report))}});
   }
   show(session, report);
-  return report.ok() ? kComplete : kDamage;
+  // What was found is shown by now: a file that cannot be written hides neither it nor the other file.
+  int code = report.ok() ? kComplete : kDamage;
+  for (const auto& [path, text] :
+       {std::pair(arguments.html_file, to_html(report)), std::pair(arguments.junit_file, to_junit(report))}) {
+    const auto written = write_report(path, text);
+    if (written.ok()) continue;
+    const int failed = session.fail(written.error());
+    if (code == kComplete) code = failed;
+  }
+  return code;
 }
 
 }  // namespace
