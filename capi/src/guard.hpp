@@ -92,6 +92,9 @@ Result<void> call_plugin(std::string_view what, Call&& call) {
     return Error(ErrorCode::callback_failed, "exception out of a callback")
         .with("callback", std::string(what))
         .with("what", exception.what());
+  } catch (...) {
+    drk_error_free(error);
+    return Error(ErrorCode::callback_failed, "exception out of a callback").with("callback", std::string(what));
   }
   return plugin_result(status, error, what);
 }

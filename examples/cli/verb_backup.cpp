@@ -73,6 +73,13 @@ Result<SourceOptions> source_options(const BackupArguments& arguments) {
   return options;
 }
 
+// The library has a name of its own for the option.
+Error in_our_words(Error error) {
+  const auto is_rate = [](const auto& item) { return item.first == "option" && item.second == "max_rate_kib"; };
+  const bool rate = std::any_of(error.context().begin(), error.context().end(), is_rate);
+  return rate ? std::move(error).with("flag", "--limit-source") : std::move(error);
+}
+
 Result<int> run_backup(Session& session, const BackupArguments& arguments) {
   DRKIT_ASSIGN(const BackupOptions options, backup_options(arguments));
   DRKIT_ASSIGN(const SourceOptions from, source_options(arguments));
@@ -81,8 +88,9 @@ Result<int> run_backup(Session& session, const BackupArguments& arguments) {
     DRKIT_ASSIGN(place.upload_bytes_per_second, parse_rate(arguments.limit_upload));
   }
   DRKIT_ASSIGN(Repository repository, session.open(arguments.repository, place));
-  DRKIT_ASSIGN(const std::unique_ptr<Source> source, open_source(session.context(), arguments.source, from));
-  DRKIT_ASSIGN(const Snapshot snapshot, backup(session.context(), repository, *source, options));
+  const auto source = open_source(session.context(), arguments.source, from);
+  if (!source) return in_our_words(source.error());
+  DRKIT_ASSIGN(const Snapshot snapshot, backup(session.context(), repository, **source, options));
   session.screen().clear();
   DRKIT_ASSIGN(const std::vector<MirrorGap> gaps, session.missing_copies());
   // Whole on the quorum and not on every copy: that is no success.

@@ -100,8 +100,6 @@ Result<int> run_check(Session& session, const CheckArguments& arguments) {
   DRKIT_ASSIGN(const CheckOptions options, check_options(arguments));
   DRKIT_ASSIGN(const Report report, look(session, arguments, options));
   session.screen().clear();
-  DRKIT_TRY(write_report(arguments.html_file, to_html(report)));
-  DRKIT_TRY(write_report(arguments.junit_file, to_junit(report)));
   DRKIT_ASSIGN(const std::vector<MirrorGap> gaps, session.differing_copies());
   if (session.json()) {
     const char* status = !report.ok() ? "damaged" : gaps.empty() ? "complete" : "partial";
@@ -110,9 +108,17 @@ Result<int> run_check(Session& session, const CheckArguments& arguments) {
     session.print_document(document);
   }
   show(session, report);
-  if (!report.ok()) return kDamage;
-  // Something can be restored from the copies together, and not from each of them.
-  return exit_code(status_with_gaps(Status::complete, gaps));
+  // Something can be restored from copies that differ together, and not from each of them.
+  int code = report.ok() ? exit_code(status_with_gaps(Status::complete, gaps)) : kDamage;
+  // What was found is shown by now: a file that cannot be written hides neither it nor the other file.
+  for (const auto& [path, text] :
+       {std::pair(arguments.html_file, to_html(report)), std::pair(arguments.junit_file, to_junit(report))}) {
+    const auto written = write_report(path, text);
+    if (written.ok()) continue;
+    const int failed = session.fail(written.error());
+    if (code == kComplete) code = failed;
+  }
+  return code;
 }
 
 }  // namespace

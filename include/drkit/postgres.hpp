@@ -60,11 +60,13 @@ struct PostgresOptions {
 /// is the symlink), then "" (the root) and, last, backup_manifest, whose size is known only after it was read. Receipt:
 /// start_lsn, end_lsn, timeline, end_timeline, system_id, server_version, server_version_num, major_version,
 /// wal_segment_bytes, backup_from, checkpoint_lsn, start_time, label, tablespaces ("OID=location" lines), mode
-/// ("stream" or "local"); of mode local also manifest_checksum, page_changes, pages_checked,
-/// pages_torn; of mode stream either incremental_from (start_lsn of the snapshot since which the server, 17 or later
-/// with summarize_wal, told the changes) or full_because (why it did not). What dump: the streams globals.sql (roles,
-/// tablespaces, settings) and NAME.dump of every database, in pg_dump's custom format and uncompressed, so that equal
-/// data is stored once. '/' and '%' in names become %2F and %25. Each database is consistent in itself. A failing
+/// ("stream" or "local"), server_started (microseconds since the Unix epoch; "" when the role may not connect to a
+/// database); of mode local also manifest_checksum, page_changes, trail_id (left in the data directory below
+/// pg_stat_tmp), pages_checked, pages_torn, and full_because (why changed files were not compared page by page) where
+/// there was a parent; of mode stream either incremental_from (start_lsn of the snapshot since which the server, 17 or
+/// later with summarize_wal, told the changes) or full_because (why it did not). What dump: the streams globals.sql
+/// (roles, tablespaces, settings) and NAME.dump of every database, in pg_dump's custom format and uncompressed, so that
+/// equal data is stored once. '/' and '%' in names become %2F and %25. Each database is consistent in itself. A failing
 /// program fails the backup. Receipt: server_version, server_version_num, major_version, dump_major (of pg_dump),
 /// databases (one a line). Errors: unsupported when no pg_dump of the server's version or a newer one is found, before
 /// anything is dumped. Errors: invalid_argument, unsupported (server older than 15), version_unsupported (newer than
@@ -98,7 +100,8 @@ struct PostgresBootCheck {
   std::string subject;  ///< database or statement
   bool ok = false;
   double seconds = 0;
-  std::string output;  ///< what it said; the first 4 KiB
+  std::string output;    ///< what it said; the first 4 KiB
+  bool skipped = false;  ///< it could not be made, and output says why; ok is true, for nothing wrong was seen
 };
 
 struct PostgresBootReport {
@@ -117,10 +120,11 @@ struct PostgresBootReport {
 };
 
 /// Starts the cluster in data_dir on a private socket, without network, archiving, replication or autovacuum, until
-/// recovery is over, checks it and stops it. The directory is changed as a start changes it (and standby.signal and
-/// recovery.signal are renamed to *.disabled): give it a copy. Run by root, the server runs as the directory's owner.
-/// A cluster that does not start is a report with ready == false; no process, socket or file stays behind.
-/// Errors: not_found (no data directory), precondition_failed (a server runs in it, or it belongs to root), unsupported
+/// recovery is over, checks it and stops it. The directory is changed as a start changes it (and standby.signal,
+/// recovery.signal and tablespace_map are renamed to *.disabled): give it a copy. Run by root, the server runs as the
+/// directory's owner. A cluster that does not start is a report with ready == false; no process, socket or file stays
+/// behind. Errors: not_found (no data directory), precondition_failed (a server runs in it, or it belongs to root),
+/// unsupported
 ///   (no programs of its version; the message names where), invalid_argument (scratch_dir too long), cancelled, io.
 DRKIT_API Result<PostgresBootReport> boot_postgres(const Context& ctx, const std::string& data_dir,
                                                    const PostgresBootOptions& options);

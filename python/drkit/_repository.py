@@ -162,6 +162,8 @@ class Repository:
         if isinstance(source, Source):
             if exclude or one_file_system:
                 raise _core.InvalidArgumentError("exclude and one_file_system are for file trees")
+            if (mode, what, max_rate_kib) != ("auto", "cluster", 0):
+                raise _core.InvalidArgumentError("mode, what and max_rate_kib are for PostgreSQL")
             snapshot = self._handle.backup_plugin(source, call, progress, log)
         else:
             snapshot = self._handle.backup_address(os.fspath(source), call, progress, log)

@@ -69,6 +69,7 @@ class BackupRun {
     }
     if (!info.ordered) sorter_.emplace(impl_->spool_directory(), impl_->budget.spool_bytes);
     if (auto earlier = parent_ ? parent_->for_source(ctx_) : std::nullopt) {
+      if (source_.info().compares) DRKIT_TRY(list_missing(*earlier));
       DRKIT_TRY(source_.compare_with(ctx_, *earlier));
     }
     DRKIT_TRY(source_.start(ctx_));
@@ -88,6 +89,15 @@ class BackupRun {
     ahead.reset();
     DRKIT_ASSIGN(receipt_, source_.finish(ctx_));
     for (Problem& problem : source_.problems()) list_problem(std::move(problem));
+    return {};
+  }
+
+  // What it lacks is a reason to take everything from the source.
+  Result<void> list_missing(EarlierSnapshot& earlier) {
+    DRKIT_ASSIGN(std::optional<Problem> missing, parent_->find_missing(ctx_, *chunks_));
+    if (!missing) return {};
+    ctx_.write_log(LogLevel::warning, "parent snapshot is damaged: " + missing->path + ": " + missing->message);
+    earlier.problems.push_back(std::move(*missing));
     return {};
   }
 

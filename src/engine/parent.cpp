@@ -119,6 +119,22 @@ std::optional<EarlierSnapshot> Parent::for_source(const Context& ctx) {
       [this, &ctx](const std::string& path, std::uint64_t max_bytes) { return read_file(ctx, path, max_bytes); }};
 }
 
+Result<std::optional<Problem>> Parent::find_missing(const Context& ctx, const repo::ChunkWriter& chunks) {
+  repo::ManifestReader manifest(reader_, *root_);
+  for (;;) {
+    auto next = manifest.next(ctx);
+    if (!next && next.error().code() != ErrorCode::corrupt) return std::move(next).error();
+    if (!next) return std::optional(Problem{{}, ErrorCode::corrupt, next.error().to_string()});
+    if (!*next) return std::optional<Problem>();
+    Found found{std::move(**next), true, {}};
+    if (found.record.entry.type != EntryType::regular || found.record.entry.problem) continue;
+    DRKIT_ASSIGN(const bool present, load(ctx, found, chunks));
+    if (!present) {
+      return std::optional(Problem{found.record.entry.path, ErrorCode::corrupt, "chunks of the file are missing"});
+    }
+  }
+}
+
 Result<std::optional<Bytes>> Parent::read_file(const Context& ctx, const std::string& path, std::uint64_t max_bytes) {
   repo::ManifestReader manifest(reader_, *root_);
   DRKIT_TRY(manifest.seek(ctx, path));

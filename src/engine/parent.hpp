@@ -35,6 +35,9 @@ class Parent {
 
   /// What the source may know of the parent; null when there is a checkpoint alone. Valid as long as the parent.
   std::optional<EarlierSnapshot> for_source(const Context& ctx);
+  /// For a source that can be asked for changes alone, and then has no other bytes: names a file of the snapshot of
+  /// which not all chunks are there; null when there is none.
+  Result<std::optional<Problem>> find_missing(const Context& ctx, const repo::ChunkWriter& chunks);
 
  private:
   struct Manifest {

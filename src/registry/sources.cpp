@@ -36,10 +36,34 @@ Result<std::unique_ptr<Source>> open_postgres(std::string_view address, const So
   return make_postgres_source(std::string(rest.starts_with("//") ? address : rest), postgres);
 }
 
+// An option that would do nothing is refused: who gives it relies on it.
+Result<void> refuse(bool given, std::string_view option, std::string_view meant_for, const std::string& source) {
+  if (!given) return {};
+  return Error(ErrorCode::invalid_argument, "the option is for " + std::string(meant_for) + " alone")
+      .with("option", std::string(option))
+      .with("source", source);
+}
+
+Result<void> refuse_useless(const SourceOptions& options, const std::string& scheme) {
+  const bool tree = scheme.empty() || scheme == "file", postgres = scheme == "postgres" || scheme == "postgresql";
+  if (!tree && !postgres && scheme != "exec") return {};
+  const std::string source = tree ? "directory" : scheme;
+  constexpr std::string_view kTrees = "directories", kServers = "PostgreSQL", kClusters = "clusters of PostgreSQL";
+  DRKIT_TRY(refuse(!tree && !options.excludes.empty(), "excludes", kTrees, source));
+  DRKIT_TRY(refuse(!tree && options.one_file_system, "one_file_system", kTrees, source));
+  DRKIT_TRY(refuse(!postgres && options.mode != "auto", "mode", kServers, source));
+  DRKIT_TRY(refuse(!postgres && options.what != "cluster", "what", kServers, source));
+  DRKIT_TRY(refuse(!postgres && options.max_rate_kib != 0, "max_rate_kib", kServers, source));
+  const bool dump = options.what == "dump";
+  DRKIT_TRY(refuse(dump && options.mode != "auto", "mode", kClusters, "dump"));
+  return refuse(dump && options.max_rate_kib != 0, "max_rate_kib", kClusters, "dump");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Source>> open_source(const Context&, std::string_view address, const SourceOptions& options) {
   const std::string scheme = base::scheme_of(address);
+  DRKIT_TRY(refuse_useless(options, scheme));
   if (scheme == "postgres" || scheme == "postgresql") return open_postgres(address, options);
   if (scheme == "exec") {
     const std::string_view command = address.substr(std::string_view("exec:").size());

@@ -61,6 +61,20 @@ class Checks(harness.Case):
         self.init_and_backup()
         result = self.run_drkit("check", self.repo, "--report", "/dev/full", code=1)
         self.assertIn("report", result.err)
+        self.assertIn("no damage found", result.text)
+
+    def test_a_report_that_cannot_be_written_hides_no_damage(self):
+        self.init_and_backup()
+        target = self.damage()
+        junit = self.dir / "check.xml"
+        result = self.run_drkit("check", self.repo, "--report", "/dev/full", "--junit", junit, code=5)
+        self.assertIn("DAMAGE FOUND", result.text)
+        self.assertIn(target.name, result.text)
+        self.assertIn("/dev/full", result.err)
+        self.assertGreater(int(xml.etree.ElementTree.parse(junit).getroot().attrib["failures"]), 0)
+        document = self.run_drkit("check", self.repo, "--report", "/dev/full", "--json", code=5)
+        self.assertEqual(document.json["status"], "damaged")
+        self.assertIn("/dev/full", document.err)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,22 @@ class ExitCodes(harness.Case):
                       ["snapshots", "file://elsewhere/dir"], ["ls", self.repo, "x"]):
             self.one_line_error(self.run_drkit(*words, code=2), "invalid_argument")
 
+    def test_2_options_that_the_source_does_not_know(self):
+        self.make_tree()
+        self.init()
+        for source, option in (("exec:echo", ["--exclude", "**"]), ("exec:echo", ["--one-file-system"]),
+                               ("exec:echo", ["--mode", "local"]), ("exec:echo", ["--what", "dump"]),
+                               ("exec:echo", ["--limit-source", "1MiB"]), (self.tree, ["--mode", "stream"]),
+                               (self.tree, ["--what", "dump"]), (self.tree, ["--limit-source", "1MiB"]),
+                               ("postgres:host=/nowhere", ["--exclude", "**"]),
+                               ("postgres:host=/nowhere", ["--one-file-system"]),
+                               ("postgres:host=/nowhere", ["--what", "dump", "--mode", "local"])):
+            result = self.run_drkit("backup", self.repo, source, *option, code=2)
+            self.one_line_error(result, "invalid_argument")
+            self.assertIn("source=", result.err)
+            self.assertRegex(result.err, option[-2 if len(option) > 1 else 0].strip("-").replace("-", "[-_]"))
+        self.assertEqual(self.run_drkit("snapshots", self.repo, "--json").json["snapshots"], [])
+
     def test_2_init_without_any_way_in(self):
         self.one_line_error(self.run_drkit("init", self.repo, password=False, code=2), "invalid_argument")
         self.assertFalse(self.repo.exists())

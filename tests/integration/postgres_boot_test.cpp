@@ -1,9 +1,14 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <fstream>
 #include <thread>
+
+#include <drkit/backup.hpp>
+#include <drkit/check.hpp>
+#include <drkit/registry.hpp>
 
 #include "integration/postgres_support.hpp"
 #include "testing/memory_repository.hpp"
@@ -113,6 +118,39 @@ TEST_CASE("a cluster of PostgreSQL 15 is backed up, restored elsewhere and boots
 TEST_CASE("so is one of PostgreSQL 17, with the server's programs alone") { round_trip(17); }
 TEST_CASE("and one of PostgreSQL 18") { round_trip(18); }
 TEST_CASE("and one of PostgreSQL 16") { round_trip(16); }
+
+TEST_CASE("databases are looked at whatever they are called, and what could not be looked at is said") {
+  TemporaryFolder folder;
+  Server server(15, folder / "server");
+  for (const char* name : {"a=b", "postgresql://x", "it's a \\name"}) {
+    sql(server.conninfo(), "CREATE DATABASE \"" + std::string(name) + "\"");
+  }
+  // As a server without contrib.
+  sql(server.conninfo("template1"),
+      "SET allow_system_table_mods = on; CREATE OR REPLACE VIEW pg_catalog.pg_available_extensions AS SELECT e.name, "
+      "e.default_version, x.extversion AS installed_version, e.comment FROM pg_available_extensions() e LEFT JOIN "
+      "pg_extension x ON e.name = x.extname WHERE e.name <> 'amcheck'");
+  Context ctx;
+  Repository repository = drkit::testing::new_repository(ctx);
+  const auto source = make_postgres_source(server.conninfo(), {.mode = PostgresMode::local});
+  REQUIRE(source.ok());
+  const auto snapshot = backup(ctx, repository, **source);
+  REQUIRE_MESSAGE(snapshot.ok(), words(snapshot));
+  CheckOptions options;
+  options.level = CheckLevel::boot;
+  options.scratch_parent = folder.path();
+  const auto report = check(ctx, repository, &*snapshot, builtin_checks(), options);
+  REQUIRE_MESSAGE(report.ok(), words(report));
+  CHECK(report->ok());
+  for (const Finding& finding : report->findings) INFO(finding.code, " ", finding.subject, " ", finding.message);
+  REQUIRE(report->findings.size() == 1);
+  CHECK(report->findings[0].code == "boot_amcheck_skipped");
+  CHECK(report->findings[0].severity == Severity::warning);
+  const auto boot = std::find_if(report->runs.begin(), report->runs.end(),
+                                 [](const CheckRun& run) { return run.id == "postgres_boot"; });
+  REQUIRE(boot != report->runs.end());
+  CHECK(boot->looked_at == 7);  // a start, a stop, and a dump of each database
+}
 
 TEST_CASE("what is wrong with a restored cluster is in the report, and nothing stays behind") {
   TemporaryFolder folder;

@@ -111,3 +111,44 @@ TEST_CASE("a server newer than every pg_dump here is refused before anything is 
   CHECK_MESSAGE(begun.error().code() == ErrorCode::unsupported, words(begun));
   CHECK(words(begun).find("15") != std::string::npos);
 }
+
+TEST_CASE("roles that could not be restored fail the restore, also when much else was said after them") {
+  TemporaryFolder folder;
+  Server server(15, folder / "server");
+  Server other(15, folder / "other");
+  // Only a superuser may make one. The many roles after it are there already, which is told one by one.
+  sql(server.conninfo(), "CREATE ROLE \"AAA\" SUPERUSER");
+  const std::string many =
+      "DO $$ BEGIN FOR i IN 1..3000 LOOP EXECUTE 'CREATE ROLE \"role ' || i || '\"'; END LOOP; END $$";
+  sql(server.conninfo(), many);
+  sql(other.conninfo(), many);
+  sql(other.conninfo(), "CREATE ROLE drkit_restorer LOGIN CREATEROLE CREATEDB");
+  Context ctx;
+  Repository repository = new_repository(ctx);
+  const auto snapshot = backup(ctx, repository, *dump_of(ctx, server.conninfo("template1")));
+  REQUIRE_MESSAGE(snapshot.ok(), words(snapshot));
+  auto target = open_target(ctx, "postgres:" + other.conninfo() + " user=drkit_restorer", *snapshot);
+  REQUIRE_MESSAGE(target.ok(), words(target));
+  const auto restored = restore(ctx, repository, *snapshot, **target);
+  REQUIRE_FALSE(restored.ok());
+  CHECK_MESSAGE(words(restored).find("sqlstate=42501") != std::string::npos, words(restored));
+}
+
+TEST_CASE("databases with names that look like something else are dumped and come back") {
+  TemporaryFolder folder;
+  Server server(15, folder / "server");
+  Server other(15, folder / "other");
+  const std::vector<std::string> names{"a=b", "it's a name", "postgresql://x"};
+  for (const std::string& name : names) sql(server.conninfo(), "CREATE DATABASE \"" + name + "\"");
+  Context ctx;
+  Repository repository = new_repository(ctx);
+  const auto snapshot = backup(ctx, repository, *dump_of(ctx, whole_server(server)));
+  REQUIRE_MESSAGE(snapshot.ok(), words(snapshot));
+  auto target = open_target(ctx, "postgres:" + whole_server(other), *snapshot);
+  REQUIRE_MESSAGE(target.ok(), words(target));
+  const auto restored = restore(ctx, repository, *snapshot, **target);
+  REQUIRE_MESSAGE(restored.ok(), words(restored));
+  CHECK(sql(other.conninfo(),
+            "SELECT count(*) FROM pg_database WHERE datname IN ('a=b', 'it''s a name', "
+            "'postgresql://x')") == "3");
+}

@@ -2,6 +2,11 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
 #include <drkit/backup.hpp>
 #include <drkit/check.hpp>
 #include <drkit/registry.hpp>
@@ -130,4 +135,95 @@ TEST_CASE("when nothing changed no data file is read") {
   CHECK(again.stats.files_unchanged > 900);
   CHECK(again.stats.bytes_read < 20'000'000);  // a segment of WAL
   CHECK(again.stats.bytes_stored < 1'000'000);
+}
+
+namespace {
+
+std::string receipt_of(const Snapshot& snapshot, const std::string& key) {
+  const auto found = snapshot.receipt.find(key);
+  return found == snapshot.receipt.end() ? std::string() : found->second;
+}
+
+std::string in_quotes(const std::string& text) { return "'" + text + "'"; }
+
+}  // namespace
+
+TEST_CASE("a data directory that was set back to an older copy is not taken for the one that was backed up since") {
+  TemporaryFolder folder;
+  Server server(15, folder / "server", {"autovacuum=off"});
+  const std::string at = server.conninfo();
+  sql(at, "CREATE TABLE story AS SELECT i, repeat('a', 100) AS t FROM generate_series(1, 60000) i");
+  sql(at, "VACUUM FREEZE");
+  server.stop();
+  shell("cp -a " + in_quotes(server.data().string()) + " " + in_quotes((folder / "older").string()));
+  server.start_again();
+  // A branch of history that will be thrown away.
+  sql(at, "UPDATE story SET t = repeat('b', 100) WHERE i <= 20000");
+  sql(at, "CHECKPOINT");
+  Context ctx;
+  Repository repository = new_repository(ctx);
+  const Snapshot thrown_away = back_up(ctx, repository, server);
+  // Files keep their inodes, and those that a local backup left stay where they are.
+  server.stop();
+  shell("rm -r " + in_quotes((server.data() / "pg_wal").string()));
+  shell("cp -a " + in_quotes((folder / "older").string()) + "/. " + in_quotes(server.data().string()));
+  server.start_again();
+  const std::string passed = "SELECT pg_current_wal_insert_lsn() > '" + thrown_away.receipt.at("end_lsn") + "'::pg_lsn";
+  for (int round = 0; sql(at, passed) != "t"; ++round) {
+    REQUIRE(round < 100);
+    sql(at, "UPDATE story SET t = repeat('c', 100) WHERE i BETWEEN 50000 AND 52000");
+    sql(at, "SELECT pg_switch_wal()");
+  }
+  const std::string rows = sql(at, digest_of("story"));
+  const Snapshot kept = back_up(ctx, repository, server);
+  CHECK(receipt_of(kept, "full_because") == "the server was started anew since");
+  check_restores(ctx, repository, kept, server, folder / "copy",
+                 {"SELECT '" + rows + "' = (" + digest_of("story") + ")"}, 15);
+}
+
+// A standby begins its backups at the newest checkpoint that came to it.
+static void bring_checkpoint(const Server& primary, const Server& standby) {
+  sql(primary.conninfo(), "CHECKPOINT");
+  const std::string end = sql(primary.conninfo(), "SELECT pg_current_wal_lsn()");
+  for (int i = 0; sql(standby.conninfo(), "SELECT pg_last_wal_replay_lsn() >= '" + end + "'") != "t"; ++i) {
+    REQUIRE(i < 400);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  sql(standby.conninfo(), "CHECKPOINT");
+}
+
+TEST_CASE("pages are trusted when the directory holds the trail of the parent alone") {
+  TemporaryFolder folder;
+  Server primary(15, folder / "primary", {"autovacuum=off"});
+  Server standby(folder / "standby", primary);
+  Context ctx;
+  for (const Server* server : {&primary, &standby}) {
+    Repository repository = new_repository(ctx);
+    const fs::path trail = server->data() / "pg_stat_tmp" / "drkit_trail";
+    const Snapshot first = back_up(ctx, repository, *server);
+    const std::string one = read_file(trail);
+    CHECK(one == receipt_of(first, "trail_id") + "\n");
+    bring_checkpoint(primary, standby);
+    const Snapshot second = back_up(ctx, repository, *server);
+    CHECK(receipt_of(second, "full_because").empty());
+    CHECK(read_file(trail) == one + receipt_of(second, "trail_id") + "\n");
+    // As a machine that is set back together with the memory of its server.
+    std::ofstream(trail) << one;
+    bring_checkpoint(primary, standby);
+    const Snapshot third = back_up(ctx, repository, *server);
+    CHECK(receipt_of(third, "full_because") == "the data directory does not hold the trail of the parent");
+    // A directory where nothing can be written is backed up as ever.
+    fs::remove(trail);
+    fs::rename(trail.parent_path(), server->data() / "elsewhere");
+    fs::create_symlink(server->data() / "elsewhere", trail.parent_path());
+    bring_checkpoint(primary, standby);
+    const Snapshot fourth = back_up(ctx, repository, *server);
+    CHECK(receipt_of(fourth, "trail_id").empty());
+    CHECK_FALSE(fs::exists(trail));
+    fs::remove(trail.parent_path());
+    fs::rename(server->data() / "elsewhere", trail.parent_path());
+    bring_checkpoint(primary, standby);
+    const Snapshot fifth = back_up(ctx, repository, *server);
+    CHECK(receipt_of(fifth, "full_because") == "the parent could not leave its trail in the data directory");
+  }
 }

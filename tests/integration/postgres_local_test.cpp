@@ -212,7 +212,19 @@ TEST_CASE("a local backup restores to the same rows, tablespaces too, and shares
   const auto restored = restore(ctx, repository, *second, **target);
   REQUIRE_MESSAGE(restored.ok(), words(restored));
   give_to_server_account(folder / "spaces");
+  const std::string oid = sql(server.conninfo(), "SELECT oid FROM pg_tablespace WHERE spcname = 'elsewhere'");
+  const std::string map = oid + " " + (folder / "space").string() + "\n";
+  SUBCASE("as it is") {}
+  SUBCASE("beside a map of the original's places") { std::ofstream(folder / "copy" / "tablespace_map") << map; }
+  CHECK(read_file(folder / "copy" / "backup_manifest").find("tablespace_map") == std::string::npos);
+  // What the copy does with its tables must not reach the original's files.
+  sql(server.conninfo(), "INSERT INTO far SELECT 0, 'of the original'");
+  sql(server.conninfo(), "CHECKPOINT");
+  const fs::path original = server.data() / sql(server.conninfo(), "SELECT pg_relation_filepath('far')");
+  const std::string before = read_file(original);
   check_boots(server, folder / "copy", {"SELECT '" + rows + "' = (" + kRows + ")", "SELECT count(*) = 20000 FROM far"});
+  CHECK(fs::read_symlink(folder / "copy" / "pg_tblspc" / oid) == folder / "spaces" / oid);
+  CHECK(read_file(original) == before);
 }
 
 TEST_CASE("a damaged page makes the snapshot partial and is named with file and block") {
@@ -371,4 +383,36 @@ TEST_CASE("WAL that the server has recycled fails the backup") {
   REQUIRE_FALSE(saved.ok());
   CHECK_MESSAGE(saved.error().code() == ErrorCode::precondition_failed, words(saved));
   CHECK(words(saved).find("WAL segment") != std::string::npos);
+}
+
+TEST_CASE("a log that was switched on before its segment was full is no lost one") {
+  TemporaryFolder folder;
+  Server primary(15, folder / "primary");
+  make_big(primary, 2000);
+  const Context ctx;
+  SUBCASE("while the cluster is backed up") {
+    const auto source = source_of(primary.conninfo());
+    REQUIRE(source->begin(ctx).ok());
+    for (int i = 0; i < 3; ++i) {
+      sql(primary.conninfo(), "INSERT INTO big SELECT 3000, 'x'");
+      sql(primary.conninfo(), "SELECT pg_switch_wal()");
+    }
+    const auto saved = save(ctx, *source, folder / "copy");
+    REQUIRE_MESSAGE(saved.ok(), words(saved));
+  }
+  SUBCASE("on a standby to which nothing came since") {
+    Server standby(folder / "standby", primary);
+    sql(primary.conninfo(), "CHECKPOINT");
+    sql(primary.conninfo(), "SELECT pg_switch_wal()");
+    const std::string end = sql(primary.conninfo(), "SELECT pg_current_wal_lsn()");
+    for (int i = 0; sql(standby.conninfo(), "SELECT pg_last_wal_replay_lsn() >= '" + end + "'") != "t"; ++i) {
+      REQUIRE(i < 400);
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    sql(standby.conninfo(), "CHECKPOINT");
+    const auto saved = save_begun(ctx, standby.conninfo(), folder / "copy");
+    REQUIRE_MESSAGE(saved.ok(), words(saved));
+  }
+  verify(folder / "copy");
+  check_boots(primary, folder / "copy", {"SELECT count(*) >= 2000 FROM big"});
 }

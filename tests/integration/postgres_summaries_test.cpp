@@ -196,3 +196,72 @@ TEST_CASE("where the server cannot tell changes everything is read, and the snap
     CHECK(second.stats.bytes_read > 60'000'000);
   }
 }
+
+TEST_CASE("a server that was set back passes the parent's position again, and is not asked for changes since") {
+  TemporaryFolder folder;
+  Server server(17, folder / "server", {"autovacuum=off", "summarize_wal=on"});
+  const std::string at = server.conninfo();
+  make_tables(at, folder / "space");
+  server.stop();
+  shell("cp -a '" + server.data().string() + "' '" + (folder / "older").string() + "'");
+  server.start_again();
+  sql(at, "UPDATE accounts SET v = 1000 WHERE i <= 20000");
+  const Context ctx;
+  Repository repository = new_repository(ctx);
+  const Snapshot thrown_away = back_up(ctx, repository, server);
+  server.stop();
+  fs::remove_all(server.data());
+  shell("cp -a '" + (folder / "older").string() + "' '" + server.data().string() + "'");
+  server.start_again();
+  const std::string passed = "SELECT pg_current_wal_insert_lsn() > '" + thrown_away.receipt.at("end_lsn") + "'::pg_lsn";
+  for (int round = 0; sql(at, passed) != "t"; ++round) {
+    REQUIRE(round < 100);
+    sql(at, "UPDATE accounts SET v = 7 WHERE i BETWEEN 50000 AND 52000");
+    sql(at, "SELECT pg_switch_wal()");
+  }
+  const Snapshot kept = back_up(ctx, repository, server);
+  CHECK(kept.receipt.at("full_because") == "the server was started anew since the earlier snapshot");
+  check_restores(ctx, repository, kept, server, folder / "copy", facts_of(server));
+  // A role that may replicate alone cannot prove that nothing of the kind happened.
+  sql(at, "CREATE ROLE copier LOGIN REPLICATION");
+  sql(at, "REVOKE CONNECT ON DATABASE postgres FROM PUBLIC");
+  PostgresOptions options;
+  options.mode = PostgresMode::stream;
+  const auto source = make_postgres_source(at + " user=copier", options);
+  REQUIRE(source.ok());
+  const auto blind = backup(ctx, repository, **source);
+  REQUIRE_MESSAGE(blind.ok(), words(blind));
+  CHECK(blind->receipt.at("full_because").find("may not connect") != std::string::npos);
+}
+
+TEST_CASE("a parent of which chunks are gone is no parent: everything is read, and the snapshot is whole") {
+  TemporaryFolder folder;
+  Server server(17, folder / "server", {"autovacuum=off", "summarize_wal=on"});
+  make_tables(server.conninfo(), folder / "space");
+  const Context ctx;
+  const StoragePtr storage = make_memory_storage();
+  CreateOptions create;
+  create.passwords.push_back(Secret::from_text("pw"));
+  create.password_cost = {.operations = 1, .memory_bytes = 1 << 20};
+  auto repository = Repository::create(ctx, storage, std::move(create));
+  REQUIRE_MESSAGE(repository.ok(), words(repository));
+  back_up(ctx, *repository, server);
+  // The one that was written first holds files of the cluster, not its manifest.
+  ObjectInfo oldest;
+  const auto listed = storage->list(ctx, "data/", [&](const ObjectInfo& object) {
+    if (oldest.key.empty() || object.modified_ns < oldest.modified_ns) oldest = object;
+    return true;
+  });
+  REQUIRE(listed.ok());
+  REQUIRE(storage->remove(ctx, oldest.key).ok());
+  change(server.conninfo(), 0);
+  const Snapshot second = back_up(ctx, *repository, server);
+  CHECK(second.receipt.at("full_because") == "the earlier snapshot is damaged in parts");
+  CheckOptions looking;
+  looking.level = CheckLevel::files;
+  const auto report = check(ctx, *repository, &second, builtin_checks(), looking);
+  REQUIRE_MESSAGE(report.ok(), words(report));
+  CHECK(report->findings.empty());
+  change(server.conninfo(), 1);
+  CHECK(back_up(ctx, *repository, server).receipt.contains("incremental_from"));
+}

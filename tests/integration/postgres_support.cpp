@@ -65,6 +65,8 @@ Server::~Server() {
 
 void Server::stop(const std::string& mode) { shell(script(major_) + " stop " + quoted(folder_.string()) + " " + mode); }
 
+void Server::start_again() { shell(script(15) + " again " + quoted(folder_.string())); }
+
 std::string Server::conninfo(const std::string& database) const {
   return first_line(folder_ / "conninfo") + " dbname=" + database;
 }

@@ -42,6 +42,8 @@ class Server {
   std::string bin() const;
   std::string lib() const;
   void stop(const std::string& mode = "fast");
+  /// Starts what was stopped.
+  void start_again();
 
  private:
   int major_;

@@ -193,6 +193,9 @@ def test_what_a_source_raises(repo):
         repo.backup(Wrong())
     with pytest.raises(drkit.InvalidArgumentError):
         repo.backup(Generated(), exclude=["x"])
+    for option in ({"mode": "local"}, {"what": "dump"}, {"max_rate_kib": 1}):
+        with pytest.raises(drkit.InvalidArgumentError):
+            repo.backup(Generated(), **option)
     assert repo.snapshots() == []
 
 

@@ -2,6 +2,7 @@
 # A throw-away PostgreSQL 15 of the Debian package postgresql-15 (with contrib).
 #   postgres.sh start DIR [SETTING=VALUE...]
 #   postgres.sh standby DIR PRIMARY_DIR
+#   postgres.sh again DIR
 #   postgres.sh stop DIR [fast|immediate]
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,7 +11,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=postgres_common.sh
 . "$here/postgres_common.sh"
 
-command=${1:?start, standby or stop} dir=${2:?folder}
+command=${1:?start, standby, again or stop} dir=${2:?folder}
 shift 2
 case $command in
   start)
@@ -21,6 +22,7 @@ case $command in
     pg_create_standby "$dir" "${1:?folder of the primary}"
     pg_start "$dir"
     ;;
+  again) pg_start "$dir" ;;
   stop) pg_stop "$dir" "$@" ;;
   *)
     echo "unknown command $command" >&2

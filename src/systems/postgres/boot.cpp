@@ -75,9 +75,10 @@ Result<void> write_rules(const BootPlace& place) {
   return write_file(place.config_file(), "max_prepared_transactions = 1000\nmax_connections = 50\n");
 }
 
-// With either file the server would wait for WAL from elsewhere instead of ending recovery with what is there.
+// With a signal the server would wait for WAL from elsewhere instead of ending recovery with what is there; with a map
+// it would lead the tablespaces' links, and then its own writes, to where the original has them.
 Result<void> disable_signals(const std::string& data_dir) {
-  for (const char* name : {"/standby.signal", "/recovery.signal"}) {
+  for (const char* name : {"/standby.signal", "/recovery.signal", "/tablespace_map"}) {
     const std::string path = data_dir + name;
     if (::rename(path.c_str(), (path + ".disabled").c_str()) != 0 && errno != ENOENT) {
       return Error(ErrorCode::io, "cannot rename " + path).with("os", std::strerror(errno));

@@ -4,6 +4,8 @@
 
 #include <functional>
 
+#include "systems/postgres/client_program.hpp"
+
 namespace drkit::systems::postgres {
 namespace {
 
@@ -114,7 +116,9 @@ Result<void> BootSession::amcheck(const Context& ctx, std::vector<PostgresBootCh
     DRKIT_ASSIGN(const ResultPtr available,
                  connection->query(ctx, "SELECT 1 FROM pg_available_extensions WHERE name = 'amcheck'"));
     if (PQntuples(available.get()) == 0) {
-      ctx.write_log(LogLevel::warning, "the extension amcheck is not installed: structures are not checked");
+      constexpr const char* kWhy = "the extension amcheck is not installed: structures were not checked";
+      ctx.write_log(LogLevel::warning, kWhy);
+      checks.push_back({"amcheck", "all databases", true, 0, kWhy, true});
       return {};
     }
   }
@@ -152,7 +156,7 @@ Result<void> BootSession::read_everything(const Context& ctx, std::vector<Postgr
   for (const std::string& database : names) {
     if (programs_.has("pg_dump")) {
       auto arguments = client_arguments("pg_dump");
-      arguments.push_back("--dbname=" + database);
+      arguments.push_back("--dbname=" + conninfo_of_database(database));
       DRKIT_ASSIGN(PostgresBootCheck check, run_program(ctx, std::move(arguments), "dump", database));
       checks.push_back(std::move(check));
     } else {

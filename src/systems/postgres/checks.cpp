@@ -139,9 +139,10 @@ class BootCheck final : public Check {
                                 const FindingSink& report) {
     std::uint64_t statements = 0;
     for (const PostgresBootCheck& check : boot.checks) {
-      ++statements;
-      if (check.ok) continue;
       const std::string subject = check.subject.empty() ? check.name : check.name + " " + check.subject;
+      if (check.skipped) report({drkit::Severity::warning, "boot_" + check.name + "_skipped", subject, check.output});
+      if (!check.skipped) ++statements;
+      if (check.ok) continue;
       report({drkit::Severity::damage, "boot_" + check.name, subject, check.output});
     }
     if (!boot.ready) {

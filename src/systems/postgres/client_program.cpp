@@ -58,6 +58,15 @@ Result<ClientPrograms> find_client_programs(const Context& ctx, const std::strin
       .with("newest_found", found == 0 ? "none" : std::to_string(found));
 }
 
+std::string conninfo_of_database(std::string_view name) {
+  std::string text = "dbname='";
+  for (const char c : name) {
+    if (c == '\'' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text + "'";
+}
+
 Result<std::unique_ptr<ClientProgram>> ClientProgram::start(std::vector<std::string> arguments,
                                                             std::map<std::string, std::string> environment) {
   std::unique_ptr<ClientProgram> program(new ClientProgram());
@@ -111,8 +120,46 @@ std::string ClientProgram::words() const {
   return text;
 }
 
+Result<void> ClientProgram::each_line(const std::function<Result<void>(std::string_view line)>& visit) const {
+  std::string text;
+  std::string piece(kMaxWords, '\0');
+  for (std::uint64_t at = 0;;) {
+    DRKIT_ASSIGN(
+        const std::size_t got,
+        base::pread_full(errors_.get(), std::as_writable_bytes(std::span(piece.data(), piece.size())), at, name_));
+    at += got;
+    text.append(piece, 0, got);
+    std::size_t start = 0;
+    for (std::size_t end; (end = text.find('\n', start)) != std::string::npos; start = end + 1) {
+      DRKIT_TRY(visit(std::string_view(text).substr(start, end - start)));
+    }
+    text.erase(0, start);
+    const bool over = got < piece.size();
+    if (!text.empty() && (over || text.size() >= kMaxWords)) {
+      DRKIT_TRY(visit(text));
+      text.clear();
+    }
+    if (over) return {};
+  }
+}
+
+Result<void> judge_psql_line(std::string_view line) {
+  // "psql:FILE:LINE: ERROR:  42710"
+  constexpr std::size_t kStateLength = 5;
+  constexpr std::string_view kBefore = ":  ", kExistsAlready = "42710";
+  while (!line.empty() && (line.back() == ' ' || line.back() == '\r')) line.remove_suffix(1);
+  if (line.size() < kStateLength + kBefore.size()) return {};
+  const std::string_view state = line.substr(line.size() - kStateLength);
+  const auto is_part = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); };
+  const bool told =
+      line.substr(0, line.size() - kStateLength).ends_with(kBefore) && std::all_of(state.begin(), state.end(), is_part);
+  if (!told || state == kExistsAlready) return {};
+  return Error(ErrorCode::io, "roles and settings were not restored").with("sqlstate", std::string(state));
+}
+
 Result<std::string> run_client_program(const Context& ctx, std::vector<std::string> arguments,
-                                       std::map<std::string, std::string> environment) {
+                                       std::map<std::string, std::string> environment,
+                                       const std::function<Result<void>(std::string_view line)>& judge) {
   DRKIT_ASSIGN(const auto program, ClientProgram::start(std::move(arguments), std::move(environment)));
   std::string text;
   Bytes buffer(4096);
@@ -122,6 +169,7 @@ Result<std::string> run_client_program(const Context& ctx, std::vector<std::stri
     if (text.size() < kMaxWords) text += as_text(ByteView(buffer).first(got));
   }
   DRKIT_TRY(program->finish(ctx));
+  if (judge) DRKIT_TRY(program->each_line(judge));
   return text + program->words();
 }
 

@@ -1,9 +1,11 @@
 // PostgreSQL's client programs: which are here, and how they are run.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/posix_file.hpp"
@@ -21,6 +23,9 @@ struct ClientPrograms {
 /// Errors: unsupported; the message says what was found.
 Result<ClientPrograms> find_client_programs(const Context& ctx, const std::string& bin_dir, int wanted);
 
+/// A connection string of a database's name alone: as it is, a name such as "a=b" would be taken for a string itself.
+std::string conninfo_of_database(std::string_view name);
+
 /// A program whose standard output is read and whose words are kept for the error.
 class ClientProgram {
  public:
@@ -33,6 +38,8 @@ class ClientProgram {
   Result<void> finish(const Context& ctx);
   /// What it wrote to its standard error so far; the last 64 KiB.
   std::string words() const;
+  /// Gives every line of it, from the first to the last; one longer than 64 KiB comes in parts.
+  Result<void> each_line(const std::function<Result<void>(std::string_view line)>& visit) const;
 
  private:
   ClientProgram() = default;
@@ -41,8 +48,15 @@ class ClientProgram {
   std::unique_ptr<Child> child_;
 };
 
-/// Starts, reads the output to its end, waits. Gives the output (at most 64 KiB of it) or the error words on request.
+/// Starts, reads the output to its end, waits. Gives the output (at most 64 KiB of it) and the end of its words;
+/// judge, if any, is given every line of the words when the program succeeded, and its error ends the run.
 Result<std::string> run_client_program(const Context& ctx, std::vector<std::string> arguments,
-                                       std::map<std::string, std::string> environment);
+                                       std::map<std::string, std::string> environment,
+                                       const std::function<Result<void>(std::string_view line)>& judge = {});
+
+/// Looks at one line of psql's words with VERBOSITY=sqlstate in a session of client_min_messages=error: what has a
+/// SQLSTATE there is a failure, in whatever language the server names its severity. A role or another object that is
+/// there already is none. Errors: io.
+Result<void> judge_psql_line(std::string_view line);
 
 }  // namespace drkit::systems::postgres

@@ -32,17 +32,6 @@ std::string sql_literal(std::string_view text) {
   return result + "'";
 }
 
-// Lines of psql with VERBOSITY=sqlstate: "psql:FILE:LINE: ERROR:  42710". A role that is there already is no failure.
-Result<void> judge_globals(const std::string& words) {
-  constexpr std::string_view kMark = "ERROR:  ";
-  for (std::size_t at = words.find(kMark); at != std::string::npos; at = words.find(kMark, at + 1)) {
-    const std::string state = words.substr(at + kMark.size(), 5);
-    if (state == "42710") continue;  // duplicate_object
-    return Error(ErrorCode::io, "roles and settings were not restored").with("sqlstate", state);
-  }
-  return {};
-}
-
 class SpoolSink final : public Sink {
  public:
   SpoolSink(base::UniqueFd fd, std::string path, std::uint64_t size)
@@ -160,11 +149,12 @@ Result<std::unique_ptr<Sink>> DumpTarget::open(const Context& ctx, const Entry& 
 
 Result<void> DumpTarget::restore_globals(const Context& ctx) const {
   DRKIT_ASSIGN(auto environment, connection_->environment(""));
-  DRKIT_ASSIGN(const std::string words, run_client_program(ctx,
-                                                           {programs_.path("psql"), "-X", "-q", "--no-password", "-v",
-                                                            "VERBOSITY=sqlstate", "-f", globals_},
-                                                           std::move(environment)));
-  return judge_globals(words);
+  // Warnings stay at the server, so that every message is an error, whatever its severity is called there.
+  DRKIT_TRY(run_client_program(ctx,
+                               {programs_.path("psql"), "-X", "-q", "--no-password", "-v", "VERBOSITY=sqlstate", "-c",
+                                "SET client_min_messages = error", "-f", globals_},
+                               std::move(environment), judge_psql_line));
+  return {};
 }
 
 Result<void> DumpTarget::restore_database(const Context& ctx, const Planned& planned) const {
@@ -174,9 +164,7 @@ Result<void> DumpTarget::restore_database(const Context& ctx, const Planned& pla
   std::vector<std::string> arguments{programs_.path("pg_restore"), "--no-password", "--exit-on-error",
                                      "--jobs=" + std::to_string(std::max(1U, options_.jobs))};
   if (!planned.exists) arguments.emplace_back("--create");
-  std::string conninfo = "dbname='";
-  for (const char c : database) conninfo += c == '\'' || c == '\\' ? std::string("\\") + c : std::string(1, c);
-  arguments.push_back("--dbname=" + conninfo + "'");
+  arguments.push_back("--dbname=" + conninfo_of_database(database));
   arguments.push_back(planned.file);
   auto done = run_client_program(ctx, std::move(arguments), std::move(environment));
   if (!done.ok()) return std::move(done).error().with("database", planned.database);

@@ -1,5 +1,7 @@
 #include "systems/postgres/earlier_cluster.hpp"
 
+#include <algorithm>
+
 #include "systems/postgres/backup_manifest.hpp"
 
 namespace drkit::systems::postgres {
@@ -13,13 +15,20 @@ std::string value_of(const SourceReceipt& receipt, const std::string& key) {
   return found == receipt.end() ? std::string() : found->second;
 }
 
-Lsn trusted_below(const SourceReceipt& receipt, const ClusterNow& now) {
+// Why pages do not tell what changed since that backup; "": they do.
+std::string why_not_pages(const SourceReceipt& receipt, const ClusterNow& now) {
   const std::string timeline = std::to_string(now.timeline);
   const bool promised = !now.page_promise.empty() && value_of(receipt, "page_changes") == now.page_promise;
+  if (!promised) return "the server did not write the position of every change into its page";
   const bool one_line = value_of(receipt, "timeline") == timeline && value_of(receipt, "end_timeline") == timeline;
-  const auto start = parse_lsn(value_of(receipt, "start_lsn")), end = parse_lsn(value_of(receipt, "end_lsn"));
-  if (!promised || !one_line || !start.ok() || !end.ok() || *end > now.start) return 0;
-  return *start;
+  if (!one_line) return "the timeline is another one";
+  const auto end = parse_lsn(value_of(receipt, "end_lsn"));
+  if (!end.ok() || *end > now.start) return "the cluster is older than the parent";
+  if (value_of(receipt, "server_started") != now.server_started) return "the server was started anew since";
+  const std::string id = value_of(receipt, "trail_id");
+  if (id.empty()) return "the parent could not leave its trail in the data directory";
+  const bool lived = std::find(now.trail.begin(), now.trail.end(), id) != now.trail.end();
+  return lived ? "" : "the data directory does not hold the trail of the parent";
 }
 
 }  // namespace
@@ -33,7 +42,12 @@ Result<std::optional<EarlierCluster>> understand_earlier(const Context& ctx, con
   // A list this long may have been cut: some damaged file would be missed.
   if (earlier.problems.size() >= kListedProblems) return std::optional<EarlierCluster>();
   EarlierCluster cluster;
-  cluster.unchanged_below = trusted_below(receipt, now);
+  cluster.full_because = why_not_pages(receipt, now);
+  const auto start = parse_lsn(value_of(receipt, "start_lsn"));
+  if (cluster.full_because.empty() && start.ok()) cluster.unchanged_below = *start;
+  if (!cluster.full_because.empty()) {
+    ctx.write_log(LogLevel::info, "files that changed are stored anew and not by pages: " + cluster.full_because);
+  }
   for (const Problem& problem : earlier.problems) cluster.damaged.insert(problem.path);
   auto text = earlier.read("backup_manifest", kMaxManifestBytes);
   if (!text.ok() && text.error().code() == ErrorCode::cancelled) return std::move(text).error();

@@ -1,5 +1,7 @@
 #include "systems/postgres/incremental_stream.hpp"
 
+#include <algorithm>
+
 #include "systems/postgres/backup_manifest.hpp"
 #include "systems/postgres/incremental_file.hpp"
 #include "systems/postgres/page.hpp"
@@ -9,6 +11,9 @@ namespace {
 
 constexpr int kFirstVersion = 170000;
 constexpr std::uint64_t kMaxManifestBytes = 256 << 20;
+constexpr const char* kServerStarted =
+    "SELECT (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) OPERATOR(pg_catalog.*) "
+    "1000000)::pg_catalog.int8";
 constexpr std::string_view kLabel = "backup_label";
 
 std::string value_of(const SourceReceipt& receipt, const std::string& key) {
@@ -26,11 +31,32 @@ Result<std::string> why_no_summaries(const Context& ctx, Connection& connection)
   return std::string(field(block, 0, 0) == std::to_string(kPageBytes) ? "" : "the server has pages of another size");
 }
 
+Result<std::string> run_of_server(const Context& ctx, const ConnectionParameters& parameters,
+                                  std::chrono::milliseconds timeout) {
+  ConnectionParameters overrides;
+  const auto names_database = [](const auto& item) { return item.first == "dbname" && !item.second.empty(); };
+  if (std::none_of(parameters.begin(), parameters.end(), names_database)) overrides.emplace_back("dbname", "postgres");
+  auto connection = Connection::open(ctx, parameters, overrides, timeout);
+  auto row = connection.ok() ? (*connection)->query(ctx, kServerStarted) : Result<ResultPtr>(connection.error());
+  if (row.ok()) return field(*row, 0, 0);
+  if (row.error().code() == ErrorCode::cancelled) return std::move(row).error();
+  ctx.write_log(LogLevel::info, "the server's start is not known: " + row.error().to_string());
+  return std::string();
+}
+
 Result<std::optional<EarlierBackup>> take_earlier(const EarlierSnapshot& earlier, const std::string& system_id,
-                                                  std::string& why) {
+                                                  const std::string& server_started, std::string& why) {
   const std::optional<EarlierBackup> none;
   if (value_of(earlier.receipt, "system_id") != system_id) {
     why = "the earlier snapshot is another cluster's";
+    return none;
+  }
+  if (server_started.empty()) {
+    why = "the role may not connect to a database, so whether the server was started anew is not known";
+    return none;
+  }
+  if (value_of(earlier.receipt, "server_started") != server_started) {
+    why = "the server was started anew since the earlier snapshot";
     return none;
   }
   // Its damage would go on into a snapshot that does not speak of it.

@@ -1,6 +1,7 @@
 // What a streaming backup needs beside the stream to be an incremental one.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -22,9 +23,16 @@ struct EarlierBackup {
 /// Whether this server can tell changes at all. The answer is why not; "" when it can. Errors: the connection's.
 Result<std::string> why_no_summaries(const Context& ctx, Connection& connection);
 
-/// Null, with the reason in `why`, when the snapshot is of no use for that. Errors: cancelled, the repository's.
+/// What tells one run of the server from another; replication alone does not tell it. "" when the role may not connect
+/// to a database. Errors: cancelled.
+Result<std::string> run_of_server(const Context& ctx, const ConnectionParameters& parameters,
+                                  std::chrono::milliseconds timeout);
+
+/// Null, with the reason in `why`, when the snapshot is of no use for that. Another run of the server may be one of a
+/// directory that was restored or set back: it passes the earlier positions again, and its summaries do not know.
+/// Errors: cancelled, the repository's.
 Result<std::optional<EarlierBackup>> take_earlier(const EarlierSnapshot& earlier, const std::string& system_id,
-                                                  std::string& why);
+                                                  const std::string& server_started, std::string& why);
 
 /// Gives the server the earlier backup's manifest. Errors: the server's; the session goes on.
 Result<void> upload_manifest(const Context& ctx, Connection& connection, const std::string& manifest);

@@ -31,6 +31,7 @@ struct EarlierCluster {
   std::unordered_set<std::string> damaged;      ///< files that must be looked at again
   /// Pages whose LSN is below this and not 0 are as they were then. 0: pages tell nothing.
   Lsn unchanged_below = 0;
+  std::string full_because;  ///< why pages tell nothing
 };
 
 /// Reads what the file held when it was opened, or less when the server cut it meanwhile. rules: null for files that

@@ -34,7 +34,7 @@ Result<void> compare_process_file(const ServerFacts& facts, const std::string& t
       std::getline(lines, port);
   if (directory != facts.data_directory) return not_this_server("postmaster.pid names another place");
   if (port != facts.port) return not_this_server("postmaster.pid names another port");
-  const std::int64_t before = facts.started - std::strtoll(started.c_str(), nullptr, 10);
+  const std::int64_t before = facts.started_us / 1'000'000 - std::strtoll(started.c_str(), nullptr, 10);
   if (before < -2 || before > kMaxStartSeconds) return not_this_server("it started at another time");
   return {};
 }

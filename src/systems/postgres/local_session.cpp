@@ -41,7 +41,8 @@ constexpr const char* kPrepareSession =
 
 constexpr const char* kFacts =
     "SELECT (SELECT system_identifier FROM pg_control_system()), current_setting('data_directory'), "
-    "current_setting('port'), extract(epoch FROM pg_postmaster_start_time())::bigint, pg_is_in_recovery()::int, "
+    "current_setting('port'), (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, "
+    "pg_is_in_recovery()::int, "
     "(current_setting('data_checksums') = 'on' OR current_setting('wal_log_hints') = 'on')::int, "
     "(SELECT bytes_per_wal_segment FROM pg_control_init()), "
     "(has_function_privilege('pg_backup_start(text, boolean)', 'execute') AND "
@@ -75,7 +76,7 @@ Result<void> LocalSession::load_facts(const Context& ctx) {
   facts_.system_id = field(row, 0, 0);
   facts_.data_directory = field(row, 0, 1);
   facts_.port = field(row, 0, 2);
-  facts_.started = number<std::int64_t>(field(row, 0, 3));
+  facts_.started_us = number<std::int64_t>(field(row, 0, 3));
   facts_.in_recovery = field(row, 0, 4) == "1";
   facts_.hints_logged = field(row, 0, 5) == "1";
   facts_.wal_segment_bytes = number<std::uint64_t>(field(row, 0, 6));
@@ -104,12 +105,10 @@ Result<Lsn> LocalSession::start(const Context& ctx, const PostgresOptions& optio
 
 Result<StopFacts> LocalSession::stop(const Context& ctx, bool wait_for_archive) {
   const std::string wait = wait_for_archive ? "true" : "false";
-  DRKIT_ASSIGN(const ResultPtr row,
-               connection_->query(ctx, "SELECT lsn, labelfile, spcmapfile FROM pg_backup_stop(" + wait + ")"));
+  DRKIT_ASSIGN(const ResultPtr row, connection_->query(ctx, "SELECT lsn, labelfile FROM pg_backup_stop(" + wait + ")"));
   StopFacts facts;
   DRKIT_ASSIGN(facts.lsn, parse_lsn(field(row, 0, 0)));
   facts.label = field(row, 0, 1);
-  facts.tablespace_map = field(row, 0, 2);
   return facts;
 }
 

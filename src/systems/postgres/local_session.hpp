@@ -16,7 +16,7 @@ struct ServerFacts {
   std::string system_id;
   std::string data_directory;
   std::string port;
-  std::int64_t started = 0;  ///< seconds since the Unix epoch
+  std::int64_t started_us = 0;  ///< microseconds since the Unix epoch
   bool in_recovery = false;
   bool hints_logged = false;  ///< every change of a page since a checkpoint raises its LSN, hint bits too
   std::uint64_t wal_segment_bytes = 0;
@@ -34,7 +34,6 @@ struct CheckpointFacts {
 struct StopFacts {
   Lsn lsn = 0;
   std::string label;
-  std::string tablespace_map;
 };
 
 /// Thread-safety: one thread at a time. Destruction ends the session, at which the server abandons the backup.

@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "systems/postgres/backup_label.hpp"
+#include "systems/postgres/backup_trail.hpp"
 #include "systems/postgres/crc32c.hpp"
 #include "systems/postgres/data_directory.hpp"
 #include "systems/postgres/earlier_cluster.hpp"
@@ -52,6 +53,8 @@ class LocalSource final : public Source {
   int root() const { return server_->place.root.get(); }
   Result<std::unique_ptr<Stream>> open_found(const FoundFile& file);
   std::string page_promise() const;
+  std::string server_started() const { return std::to_string(session().facts().started_us); }
+  void mark_directory(const Context& ctx);
   std::optional<PageRules> rules_for(const std::string& path) const;
   Result<void> end_backup(const Context& ctx);
   Result<void> add_control(const Context& ctx);
@@ -101,7 +104,10 @@ Result<void> LocalSource::begin(const Context& ctx) {
 }
 
 Result<void> LocalSource::compare_with(const Context& ctx, const EarlierSnapshot& earlier) {
-  const ClusterNow now{session().facts().system_id, timeline_, range_.start, page_promise()};
+  ClusterNow now{session().facts().system_id, timeline_, range_.start, page_promise(), server_started(), {}};
+  auto trail = read_trail(root());
+  if (trail.ok()) now.trail = std::move(*trail);
+  if (!trail.ok()) ctx.write_log(LogLevel::warning, "no trail of earlier backups: " + trail.error().to_string());
   DRKIT_ASSIGN(earlier_, understand_earlier(ctx, earlier, now));
   return {};
 }
@@ -184,6 +190,7 @@ Result<void> LocalSource::end_backup(const Context& ctx) {
   DRKIT_TRY(add_control(ctx));
   DRKIT_ASSIGN(const TimelineId timeline, session().current_timeline(ctx));
   DRKIT_ASSIGN(const StopFacts stop, session().stop(ctx, !options_.wal));
+  mark_directory(ctx);
   range_.end = stop.lsn;
   label_ = parse_backup_label(stop.label);
   range_.timeline = static_cast<TimelineId>(std::strtoul(label_["START TIMELINE"].c_str(), nullptr, 10));
@@ -195,10 +202,22 @@ Result<void> LocalSource::end_backup(const Context& ctx) {
     return Error(ErrorCode::precondition_failed, "the timeline changed while the cluster was backed up");
   }
   add_text("backup_label", stop.label);
-  if (!stop.tablespace_map.empty()) add_text("tablespace_map", stop.tablespace_map);
+  // No tablespace_map: a server that finds one sets the links of tablespaces to where the original has them, also in a
+  // copy whose links lead elsewhere. The links themselves are in the backup.
   problems_ = tally_.problems(range_.end);
   stage_ = Stage::wal;
   return plan_wal();
+}
+
+// Only what comes after the end proves that a directory has lived through this backup.
+void LocalSource::mark_directory(const Context& ctx) {
+  auto id = leave_trail(root());
+  if (id.ok()) receipt_["trail_id"] = std::move(*id);
+  if (id.ok()) return;
+  ctx.write_log(LogLevel::warning,
+                "no trail can be left in the data directory, so the next backup stores changed files anew and not by "
+                "pages: " +
+                    id.error().to_string());
 }
 
 // Last of the data files: on a standby it says how far recovery must go for the pages that were read.
@@ -287,6 +306,8 @@ void LocalSource::fill_receipt() {
   receipt_["label"] = label_["LABEL"];
   receipt_["manifest_checksum"] = manifest_->checksum();
   receipt_["page_changes"] = page_promise();
+  receipt_["server_started"] = server_started();
+  if (earlier_ && !earlier_->full_because.empty()) receipt_["full_because"] = earlier_->full_because;
   receipt_["pages_checked"] = std::to_string(tally_.pages_checked());
   receipt_["pages_torn"] = std::to_string(tally_.pages_torn());
   std::string& spaces = receipt_["tablespaces"];

@@ -69,10 +69,18 @@ class WalFile final : public Stream {
     for (std::size_t i = 0; i < bytes.size(); i += kWalPageBytes) {
       const Lsn address = first_ + position_ + i;
       const bool judged = address < rules_.range.end && (usual_pages_ || address == first_);
-      if (judged && load<std::uint64_t>(bytes.data() + i + kPageAddress) != address)
+      if (judged && !is_in_place(load<std::uint64_t>(bytes.data() + i + kPageAddress), address)) {
         return lost(entry_.path, "recycled");
+      }
     }
     return {};
+  }
+
+  // A segment that was switched away from before it was full ends with pages of nothing.
+  bool is_in_place(std::uint64_t told, Lsn address) {
+    const bool passed = first_ + rules_.segment_bytes <= rules_.range.end;
+    after_switch_ = after_switch_ || (told == 0 && passed && address != first_);
+    return told == (after_switch_ ? 0 : address);
   }
 
   Entry entry_;
@@ -82,6 +90,7 @@ class WalFile final : public Stream {
   LocalTally& tally_;
   std::uint64_t position_ = 0;
   bool usual_pages_ = false;
+  bool after_switch_ = false;
 };
 
 Result<std::vector<std::string>> history_files(int root) {

@@ -15,6 +15,16 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kFolder = "pg_tblspc/";
 
+// From it a starting server makes the links of tablespaces anew, to where the original has them: the copy would work in
+// the original's files. The links are restored themselves.
+constexpr std::string_view kTablespaceMap = "tablespace_map";
+
+class NoSink final : public Sink {
+ public:
+  Result<void> write_at(const Context&, std::uint64_t, ByteView) override { return {}; }
+  Result<void> close(const Context&) override { return {}; }
+};
+
 // The oid and what follows it when a path is inside of a tablespace ("" is the tablespace itself).
 struct TablespacePath {
   std::string oid;
@@ -94,6 +104,7 @@ Result<void> PostgresTarget::make(const Context& ctx, const Entry& entry) {
 }
 
 Result<std::unique_ptr<Sink>> PostgresTarget::open(const Context& ctx, const Entry& entry) {
+  if (entry.path == kTablespaceMap) return std::unique_ptr<Sink>(std::make_unique<NoSink>());
   const auto place = split(entry.path);
   RestoreTarget* target = place ? target_of(place->oid) : nullptr;
   if (target == nullptr) return main_->open(ctx, entry);

@@ -71,6 +71,7 @@ Result<void> PostgresSource::begin(const Context& ctx) {
   DRKIT_ASSIGN(std::string why_not, why_no_summaries(ctx, *connection));
   compares_ = why_not.empty();
   if (!compares_) why_full_ = std::move(why_not);
+  DRKIT_ASSIGN(receipt_["server_started"], run_of_server(ctx, parameters_, options_.connect_timeout));
   backup_ = std::make_unique<BaseBackup>(std::move(connection));
   stage_ = Stage::waiting;
   return compares_ ? Result<void>() : start(ctx);

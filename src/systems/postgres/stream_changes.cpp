@@ -17,7 +17,7 @@ constexpr std::size_t kMaxLabelBytes = 16 * 1024;
 Result<void> PostgresSource::compare_with(const Context& ctx, const EarlierSnapshot& earlier) {
   if (stage_ != Stage::waiting) return {};
   DRKIT_ASSIGN(const ResultPtr system, backup_->connection().query(ctx, "IDENTIFY_SYSTEM"));
-  DRKIT_ASSIGN(earlier_, take_earlier(earlier, field(system, 0, 0), why_full_));
+  DRKIT_ASSIGN(earlier_, take_earlier(earlier, field(system, 0, 0), receipt_["server_started"], why_full_));
   return {};
 }
 

@@ -80,6 +80,38 @@ TEST_CASE("sources open by address and look at their options") {
   CHECK(source_error("postgres:host=/nowhere", options) == ErrorCode::invalid_argument);
 }
 
+TEST_CASE("an option that a source would not look at is refused with its name") {
+  const auto refused = [](std::string_view address, const SourceOptions& options, const std::string& option) {
+    const auto source = open_source(Context(), address, options);
+    REQUIRE_FALSE(source.ok());
+    CHECK(source.error().code() == ErrorCode::invalid_argument);
+    CHECK_MESSAGE(source.error().to_string().find("option=" + option) != std::string::npos, source.error().to_string());
+  };
+  SourceOptions excludes, one_file_system, mode, what, rate;
+  excludes.excludes = {"**"};
+  one_file_system.one_file_system = true;
+  mode.mode = "local";
+  what.what = "dump";
+  rate.max_rate_kib = 100;
+  for (const char* address : {"exec:echo", "postgres:host=/nowhere", "postgresql://nowhere/x"}) {
+    CAPTURE(address);
+    refused(address, excludes, "excludes");
+    refused(address, one_file_system, "one_file_system");
+  }
+  for (const char* address : {"exec:echo", "/tmp", "file:///tmp"}) {
+    CAPTURE(address);
+    refused(address, mode, "mode");
+    refused(address, what, "what");
+    refused(address, rate, "max_rate_kib");
+  }
+  CHECK(source_error("postgres:host=/nowhere", what) == ErrorCode::ok);
+  CHECK(source_error("gopher://old", what) == ErrorCode::unsupported);
+  what.mode = "stream";
+  refused("postgres:host=/nowhere", what, "mode");
+  rate.what = "dump";
+  refused("postgres:host=/nowhere", rate, "max_rate_kib");
+}
+
 TEST_CASE("targets follow the address and the snapshot's system") {
   Snapshot files;
   files.source_kind = "filesystem";

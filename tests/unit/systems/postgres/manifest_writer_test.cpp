@@ -62,8 +62,10 @@ TEST_CASE("pages of an earlier backup are trusted on a straight line of history 
                            {"end_timeline", "2"},
                            {"start_lsn", "0/100"},
                            {"end_lsn", "0/200"},
-                           {"page_changes", "lsn,checksums=1"}};
-  const ClusterNow now{"7", 2, 0x200, "lsn,checksums=1"};
+                           {"page_changes", "lsn,checksums=1"},
+                           {"server_started", "1234"},
+                           {"trail_id", "of the parent"}};
+  const ClusterNow now{"7", 2, 0x200, "lsn,checksums=1", "1234", {"older", "of the parent", "newer"}};
   const auto below = [&](const SourceReceipt& receipt, const ClusterNow& cluster) -> std::int64_t {
     const auto found = understand_earlier(Context(), earlier_with(receipt, manifest), cluster);
     REQUIRE(found.ok());
@@ -82,11 +84,22 @@ TEST_CASE("pages of an earlier backup are trusted on a straight line of history 
   CHECK(below(but("end_timeline", "3"), now) == 0);
   CHECK(below(but("page_changes", "lsn,checksums=0"), now) == 0);
   CHECK(below(but("start_lsn", "broken"), now) == 0);
-  CHECK(below(good, {"7", 2, 0x1FF, "lsn,checksums=1"}) == 0);  // history was rolled back
-  CHECK(below(good, {"7", 2, 0x200, ""}) == 0);
-  CHECK(below(but("page_changes", ""), {"7", 2, 0x200, ""}) == 0);
+  const auto cluster = [&](const auto& change) {
+    ClusterNow changed = now;
+    change(changed);
+    return changed;
+  };
+  CHECK(below(good, cluster([](ClusterNow& c) { c.start = 0x1FF; })) == 0);  // history was rolled back
+  const ClusterNow promising_nothing = cluster([](ClusterNow& c) { c.page_promise = ""; });
+  CHECK(below(good, promising_nothing) == 0);
+  CHECK(below(but("page_changes", ""), promising_nothing) == 0);
+  // Positions were reached again: a server that was stopped meanwhile, a machine that was set back as a whole.
+  CHECK(below(good, cluster([](ClusterNow& c) { c.server_started = "1235"; })) == 0);
+  CHECK(below(good, cluster([](ClusterNow& c) { c.trail = {"older"}; })) == 0);
+  CHECK(below(but("trail_id", ""), cluster([](ClusterNow& c) { c.trail = {""}; })) == 0);
+  CHECK(below(but("server_started", ""), now) == 0);
   CHECK(below(but("mode", "stream"), now) == -1);
-  CHECK(below(good, {"8", 2, 0x200, "lsn,checksums=1"}) == -1);
+  CHECK(below(good, cluster([](ClusterNow& c) { c.system_id = "8"; })) == -1);
   CHECK_FALSE(understand_earlier(Context(), earlier_with(good, manifest + " "), now)->has_value());
 }
 

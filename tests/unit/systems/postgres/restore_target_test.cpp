@@ -89,6 +89,11 @@ TEST_CASE("tablespaces go to their new places, by oid, by old location, or below
   REQUIRE((*target)->make(ctx, entry("pg_tblspc/16385", EntryType::symlink, "/old/b")).ok());
   REQUIRE((*target)->make(ctx, entry("pg_tblspc/16386", EntryType::symlink, "/old/c")).ok());
   REQUIRE((*target)->open(ctx, entry("PG_VERSION", EntryType::regular)).ok());
+  // It would lead the server back to the old places.
+  auto map = (*target)->open(ctx, entry("tablespace_map", EntryType::regular));
+  REQUIRE(map.ok());
+  CHECK((*map)->write_at(ctx, 0, as_bytes("16384 /old/a\n")).ok());
+  CHECK((*map)->close(ctx).ok());
   REQUIRE((*target)->finish(ctx).ok());
   CHECK(journal.lines ==
         std::vector<std::string>{"/data: begin delta", "/data: make pg_tblspc", "/new/a: begin delta", "/new/a: make ",

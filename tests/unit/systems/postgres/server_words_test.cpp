@@ -2,6 +2,7 @@
 
 #include "systems/postgres/backup_label.hpp"
 #include "systems/postgres/base_backup.hpp"
+#include "systems/postgres/client_program.hpp"
 #include "systems/postgres/server_error.hpp"
 
 using namespace drkit;
@@ -69,4 +70,39 @@ TEST_CASE("backup_label is read line by line") {
   CHECK(fields.at("CHECKPOINT LOCATION") == "0/2000060");
   CHECK(fields.at("LABEL") == "a: b");
   CHECK(fields.size() == 3);
+}
+
+TEST_CASE("what psql says is judged by its SQLSTATE, in whatever language the server speaks") {
+  for (const char* line :
+       {"psql:/tmp/globals.sql:14: ERROR:  42501", "psql:/tmp/globals.sql:14: FEHLER:  42501",
+        "psql:/a:  b/g.sql:1: \xd0\x9e\xd0\xa8\xd0\x98\xd0\x91\xd0\x9a\xd0\x90:  42501 ", "psql:x:1: FATAL:  57P01"}) {
+    CAPTURE(line);
+    REQUIRE_FALSE(judge_psql_line(line).ok());
+    CHECK(judge_psql_line(line).error().code() == ErrorCode::io);
+  }
+  for (const char* line : {"psql:/tmp/globals.sql:14: FEHLER:  42710", "", "12345", "psql: a line of another kind",
+                           "psql:x:1: ERROR:  words"}) {
+    CAPTURE(line);
+    CHECK(judge_psql_line(line).ok());
+  }
+}
+
+TEST_CASE("every line of a program's words is judged, not the last ones alone") {
+  const auto run = [](const std::string& script, const auto& judge) {
+    return run_client_program(Context(), {"/bin/sh", "-c", script}, {}, judge);
+  };
+  std::size_t lines = 0, bytes = 0;
+  const auto count = [&](std::string_view line) -> Result<void> {
+    ++lines;
+    bytes += line.size();
+    return {};
+  };
+  REQUIRE(run("i=0; while [ $i -lt 20000 ]; do echo 0123456789; i=$((i+1)); done >&2; printf end >&2", count).ok());
+  CHECK(lines == 20001);
+  CHECK(bytes == 200003);
+  const auto failed =
+      run("echo 'g.sql:1: FEHLER:  42501' >&2; i=0; while [ $i -lt 20000 ]; do echo 'g.sql:2: FEHLER:  42710'; "
+          "i=$((i+1)); done >&2",
+          judge_psql_line);
+  CHECK_FALSE(failed.ok());
 }
