@@ -45,6 +45,7 @@ struct SourceOptions {
   std::uint64_t max_rate_kib = 0;     ///< postgres: server-side limit in KiB/s; 0: none
 };
 /// Opens `file:///dir`, a bare path, `postgres:CONNINFO`, `postgres://...`, or `exec:COMMAND`.
+/// Errors: unsupported (scheme), invalid_argument, also for an option that such a source does not look at.
 DRKIT_API Result<std::unique_ptr<Source>> open_source(const Context& ctx, std::string_view address,
                                                       const SourceOptions& options = {});
 

@@ -227,3 +227,38 @@ TEST_CASE("pages are trusted when the directory holds the trail of the parent al
     CHECK(receipt_of(fifth, "full_because") == "the parent could not leave its trail in the data directory");
   }
 }
+
+TEST_CASE("a log that was switched on before its segment was full is no lost one") {
+  TemporaryFolder folder;
+  Server primary(15, folder / "primary");
+  sql(primary.conninfo(), "CREATE TABLE story (i int)");
+  const Context ctx;
+  const auto copy = [&](const Server& server, const auto& meanwhile) {
+    PostgresOptions options;
+    options.mode = PostgresMode::local;
+    const auto source = make_postgres_source(server.conninfo(), options);
+    REQUIRE(source.ok());
+    REQUIRE((*source)->begin(ctx).ok());
+    meanwhile();
+    const auto saved = save(ctx, **source, folder / "copy");
+    REQUIRE_MESSAGE(saved.ok(), words(saved));
+  };
+  SUBCASE("while the cluster is backed up") {
+    copy(primary, [&] {
+      for (int i = 0; i < 3; ++i) {
+        sql(primary.conninfo(), "INSERT INTO story VALUES (1)");
+        sql(primary.conninfo(), "SELECT pg_switch_wal()");
+      }
+    });
+  }
+  SUBCASE("on a standby to which nothing came since") {
+    Server standby(folder / "standby", primary);
+    sql(primary.conninfo(), "CHECKPOINT");
+    sql(primary.conninfo(), "SELECT pg_switch_wal()");
+    bring_checkpoint(primary, standby);
+    sql(primary.conninfo(), "SELECT pg_switch_wal()");
+    copy(standby, [] {});
+  }
+  // It reads the log, too.
+  shell("/usr/lib/postgresql/15/bin/pg_verifybackup -q '" + (folder / "copy").string() + "'");
+}

@@ -384,35 +384,3 @@ TEST_CASE("WAL that the server has recycled fails the backup") {
   CHECK_MESSAGE(saved.error().code() == ErrorCode::precondition_failed, words(saved));
   CHECK(words(saved).find("WAL segment") != std::string::npos);
 }
-
-TEST_CASE("a log that was switched on before its segment was full is no lost one") {
-  TemporaryFolder folder;
-  Server primary(15, folder / "primary");
-  make_big(primary, 2000);
-  const Context ctx;
-  SUBCASE("while the cluster is backed up") {
-    const auto source = source_of(primary.conninfo());
-    REQUIRE(source->begin(ctx).ok());
-    for (int i = 0; i < 3; ++i) {
-      sql(primary.conninfo(), "INSERT INTO big SELECT 3000, 'x'");
-      sql(primary.conninfo(), "SELECT pg_switch_wal()");
-    }
-    const auto saved = save(ctx, *source, folder / "copy");
-    REQUIRE_MESSAGE(saved.ok(), words(saved));
-  }
-  SUBCASE("on a standby to which nothing came since") {
-    Server standby(folder / "standby", primary);
-    sql(primary.conninfo(), "CHECKPOINT");
-    sql(primary.conninfo(), "SELECT pg_switch_wal()");
-    const std::string end = sql(primary.conninfo(), "SELECT pg_current_wal_lsn()");
-    for (int i = 0; sql(standby.conninfo(), "SELECT pg_last_wal_replay_lsn() >= '" + end + "'") != "t"; ++i) {
-      REQUIRE(i < 400);
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-    sql(standby.conninfo(), "CHECKPOINT");
-    const auto saved = save_begun(ctx, standby.conninfo(), folder / "copy");
-    REQUIRE_MESSAGE(saved.ok(), words(saved));
-  }
-  verify(folder / "copy");
-  check_boots(primary, folder / "copy", {"SELECT count(*) >= 2000 FROM big"});
-}
