@@ -24,7 +24,7 @@ bool start_thread(std::thread& thread, Work&& work) {
 
 /// Work whose thread nobody else catches for: memory that cannot be had is an error and not the end of the process.
 template <class Work>
-  requires std::is_convertible_v<Error, std::invoke_result_t<Work>>
+requires std::is_convertible_v<Error, std::invoke_result_t<Work>>
 auto without_throwing(Work&& work) -> std::invoke_result_t<Work> {
   try {
     return work();
