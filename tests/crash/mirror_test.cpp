@@ -99,7 +99,7 @@ TEST_CASE("every object of one copy is damaged: restores are exact, and the copi
       CHECK(*tree == two.tree);
       const auto left = settle_mirror(Context(), storage);
       REQUIRE(left.ok());
-      CHECK(left->empty());
+      CHECK(left->left.empty());
       // What was met, or has another size, is whole again.
       if (how != Damage::flipped) CHECK(objects_of(*two.copy[0]) == objects_of(*two.copy[1]));
     }
