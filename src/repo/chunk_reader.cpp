@@ -87,10 +87,10 @@ Result<void> ChunkReader::load_whole(const Context& ctx, std::uint32_t pack, con
   if (ref.size_bytes > kMaxWholeBytes || hopeless_packs_.contains(pack)) return why;
   whole_ = Bytes();
   const std::string key = pack_key(ref.type, ref.name);
-  ctx.write_log(LogLevel::warning, "a part of " + key + " is bad, so all of it is read: " + why.to_string());
   auto bytes = impl_->storage->get(ctx, key, {0, kMaxWholeBytes + 1});
   if (!bytes && bytes.error().code() == ErrorCode::cancelled) return std::move(bytes).error();
   if (bytes && crypto::sha256(*bytes) == ref.name) {
+    ctx.write_log(LogLevel::warning, "a part of " + key + " came bad, all of it is right: " + why.to_string());
     bytes_fetched_ += bytes->size();
     whole_ = std::move(*bytes);
     whole_pack_ = pack;

@@ -70,9 +70,10 @@ class Storage(harness.Case):
                 target = self.dir / f"restored-{kind}-{damage.__name__}"
                 self.run_drkit("restore", mirror, "latest", target)
                 self.assert_same_tree(self.tree, target)
-                found = self.run_drkit("check", mirror, "--level", "chunks", "--json", code=3).json
-                self.assertEqual(found["status"], "partial")
-                self.assertIn((1, str(name)), {(gap["copy"], gap["key"]) for gap in found["mirror_gaps"]})
+                found = self.run_drkit("check", mirror, "--level", "chunks", "--json", code=5).json
+                self.assertEqual(found["status"], "damaged")
+                named = {(finding["subject"], finding["message"][:7]) for finding in found["report"]["findings"]}
+                self.assertEqual(named, {(str(name), "copy 1,")})
                 self.run_drkit("check", copies[0], "--level", "chunks", code=None)
                 (copies[0] / name).unlink()
                 self.run_drkit("backup", mirror, self.tree)

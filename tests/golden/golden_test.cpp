@@ -162,7 +162,7 @@ TEST_CASE("a write-only key lists the snapshots of a golden repository and reads
   }
 }
 
-TEST_CASE("one flipped bit in any object that a restore reads is refused") {
+TEST_CASE("one flipped bit in any object that a restore reads is refused, and an index that is damaged done without") {
   const fs::path golden = fs::path(DRKIT_GOLDEN_DIR) / "history";
   const auto inner = make_local_storage((golden / "repository").string());
   REQUIRE(inner.ok());
@@ -177,6 +177,10 @@ TEST_CASE("one flipped bit in any object that a restore reads is refused") {
                              .key_prefix = prefix,
                              .position = position});
       const auto read = read_all(with_faults(*inner, plan), golden);
+      if (prefix == std::string("index/")) {
+        CHECK_MESSAGE(read.ok(), read.error().to_string());
+        continue;
+      }
       REQUIRE_FALSE(read.ok());
       // A flipped version is a version that nobody knows.
       const ErrorCode code = read.error().code();
