@@ -73,7 +73,7 @@ class Storage(harness.Case):
                 found = self.run_drkit("check", mirror, "--level", "chunks", "--json", code=5).json
                 self.assertEqual(found["status"], "damaged")
                 named = {(finding["subject"], finding["message"][:7]) for finding in found["report"]["findings"]}
-                self.assertEqual(named, {(str(name), "copy 1,")})
+                self.assertIn((str(name), "copy 1,"), named)
                 self.run_drkit("check", copies[0], "--level", "chunks", code=None)
                 (copies[0] / name).unlink()
                 self.run_drkit("backup", mirror, self.tree)
