@@ -115,8 +115,11 @@ def unchanged(steps):
 
 
 def changed(steps):
-    """Every run starts from the same first backup; those of pgBackRest are differential to it."""
+    """Every run starts from the same backup; those of pgBackRest are differential to their full one."""
     steps.need_first()
+    steps.running()
+    # Pages tell what changed within one run of the server alone, and other sections stop it.
+    steps.runner.call(steps.backup(steps.local))
     saved = [path + ".saved" for path in steps.local.state]
     for path, copy in zip(steps.local.state, saved):
         shutil.copytree(path, copy, symlinks=True)
@@ -126,7 +129,6 @@ def changed(steps):
             steps.place.retire(path)
             shutil.copytree(copy, path, symlinks=True)
 
-    steps.running()
     steps.cluster.transactions(steps.options.transactions)
     _later(steps, "changed", back, "diff")
     for copy in saved:
