@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include <drkit/probe.hpp>
 #include <drkit/report.hpp>
@@ -173,7 +174,7 @@ TEST_CASE("a storage that cannot be asked is an error, and what was put is remov
 TEST_CASE("a cancelled probe cleans up") {
   struct Cancelling final : Passing {
     Context* ctx = nullptr;
-    int left = 20;
+    std::atomic<int> left = 20;
     Result<void> put(const Context& context, std::string_view key, ByteView bytes, PutOptions options) override {
       if (--left == 0) ctx->cancel.cancel();
       return inner->put(context, key, bytes, options);
