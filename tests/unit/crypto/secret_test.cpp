@@ -24,11 +24,11 @@ concept Printable = requires(std::ostream& out, const T& value) {
 };
 static_assert(Printable<int> && !Printable<Secret>);
 
-// AddressSanitizer makes mlock do nothing.
-#if defined(__SANITIZE_ADDRESS__)
+// The sanitizers of addresses and of threads make mlock do nothing.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kLocksWork = false;
 #elif defined(__has_feature)
-constexpr bool kLocksWork = !__has_feature(address_sanitizer);
+constexpr bool kLocksWork = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
 #else
 constexpr bool kLocksWork = true;
 #endif
