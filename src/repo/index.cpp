@@ -85,7 +85,7 @@ Result<void> Index::add(const format::PackInfo& pack, bool listed) {
 
 bool Index::countable(const Location& location, format::PackType type) const {
   const PackRow& pack = packs_[location.pack];
-  return pack.type == type && pack.present && pack.listed && !pack.condemned;
+  return complete_ && pack.type == type && pack.present && pack.listed && !pack.condemned;
 }
 
 Result<std::vector<Location>> Index::find(format::PackType type, const format::ChunkId& id) const {
@@ -102,6 +102,16 @@ Result<bool> Index::is_stored(format::PackType type, const format::ChunkId& id) 
   if (!first || countable(*first, type)) return first.has_value();
   DRKIT_ASSIGN(const std::vector<Location> all, runs_.find_all(id, kMaxCopies));
   return std::any_of(all.begin(), all.end(), [&](const Location& location) { return countable(location, type); });
+}
+
+void Index::set_complete(bool complete) {
+  const std::unique_lock lock(mutex_);
+  complete_ = complete;
+}
+
+bool Index::is_complete() const {
+  const std::shared_lock lock(mutex_);
+  return complete_;
 }
 
 void Index::set_present(std::uint32_t number, bool present) {

@@ -39,6 +39,9 @@ class Index {
   Result<std::vector<Location>> find(format::PackType type, const format::ChunkId& id) const;
   /// Whether a writer may count on the chunk: it is in a listed pack that is neither condemned nor known to be gone.
   Result<bool> is_stored(format::PackType type, const format::ChunkId& id) const;
+  /// False: something that may condemn any pack could not be read, so no writer may count on anything.
+  void set_complete(bool complete);
+  bool is_complete() const;
   /// What was found of the pack in the storage; packs count as being there until something else is said.
   void set_present(std::uint32_t number, bool present);
   /// Of a listed pack.
@@ -75,6 +78,7 @@ class Index {
   std::size_t entered_ = 0;
   std::vector<format::SealedContentKey> content_keys_;
   std::uint64_t chunks_ = 0;
+  bool complete_ = true;
 };
 
 }  // namespace drkit::repo

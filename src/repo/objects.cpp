@@ -237,6 +237,7 @@ Result<bool> Repository::Impl::refresh_index(const Context& ctx) {
   }
   damaged_index_.clear();
   DRKIT_ASSIGN(const bool whole, build_index(ctx, objects, {}));
+  index_->set_complete(damaged_index_.empty());
   if (!whole || index_storage == storage) return whole;
   // A local copy does not tell that the object is gone by now.
   DRKIT_ASSIGN(const std::vector<std::string> now, repo::list_keys(ctx, *storage, repo::kIndexPrefix));

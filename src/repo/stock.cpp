@@ -72,6 +72,8 @@ class Stock {
   }
 
   Result<void> adopt() {
+    // What could not be read may condemn these very packs.
+    if (!index_->is_complete()) return {};
     std::vector<format::PackInfo> packs;
     std::size_t chunks = 0;
     for (const Orphan& orphan : orphans_) {
