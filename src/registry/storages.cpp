@@ -7,6 +7,7 @@
 #include "registry/path_address.hpp"
 #include "registry/s3_address.hpp"
 #include "registry/webdav_address.hpp"
+#include "storage/retry/retry.hpp"
 #include "storage/sftp/sftp.hpp"
 
 namespace drkit {
@@ -43,7 +44,10 @@ Result<StoragePtr> open_driver(const Context& ctx, std::string_view address, con
 }  // namespace
 
 Result<StoragePtr> open_storage(const Context& ctx, std::string_view address, const StorageOptions& options) {
-  DRKIT_ASSIGN(StoragePtr storage, open_driver(ctx, address, options));
+  base::RepeatLog log(ctx.log);
+  Context opening = ctx;
+  opening.log = &log;
+  DRKIT_ASSIGN(StoragePtr storage, open_driver(opening, address, options));
   // Its copies have their own retries and limits.
   if (base::scheme_of(address) == "mirror") return storage;
   if (options.upload_bytes_per_second > 0 || options.download_bytes_per_second > 0) {
@@ -53,7 +57,7 @@ Result<StoragePtr> open_storage(const Context& ctx, std::string_view address, co
   if (options.attempts > 1) {
     RetryOptions retry;
     retry.max_attempts = options.attempts;
-    storage = with_retry(std::move(storage), retry);
+    storage = storage::with_retry_after(ctx, std::move(storage), retry, log.line());
   }
   return storage;
 }

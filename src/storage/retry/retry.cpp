@@ -8,7 +8,9 @@
 
 #include <drkit/storage.hpp>
 
+#include "base/told_causes.hpp"
 #include "storage/key.hpp"
+#include "storage/retry/retry.hpp"
 
 namespace drkit {
 namespace {
@@ -40,6 +42,8 @@ class Jitter {
 class RetryStorage final : public Storage {
  public:
   RetryStorage(StoragePtr inner, RetryOptions options) : inner_(std::move(inner)), options_(options) {}
+  RetryStorage(StoragePtr inner, RetryOptions options, std::string told, steady_clock::time_point now)
+      : inner_(std::move(inner)), options_(options), told_(std::move(told), now) {}
 
   StorageInfo info() const override { return inner_->info(); }
 
@@ -97,7 +101,7 @@ class RetryStorage final : public Storage {
       if (attempt >= options_.max_attempts || ctx.clock->steady() + delay >= deadline) {
         return std::move(result).error().with("attempts", std::to_string(attempt));
       }
-      ctx.write_log(LogLevel::warning, "storage call is repeated: " + result.error().to_string());
+      told_.tell(ctx, result.error());
       if (auto slept = ctx.clock->sleep_for(delay, ctx.cancel); !slept) {
         return std::move(slept).error().with("key", std::string(key)).caused_by(std::move(result).error());
       }
@@ -127,12 +131,17 @@ class RetryStorage final : public Storage {
   StoragePtr inner_;
   const RetryOptions options_;
   Jitter jitter_;
+  base::ToldCauses told_;
 };
 
 }  // namespace
 
 StoragePtr with_retry(StoragePtr inner, RetryOptions options) {
   return std::make_shared<RetryStorage>(std::move(inner), options);
+}
+
+StoragePtr storage::with_retry_after(const Context& ctx, StoragePtr inner, RetryOptions options, std::string told) {
+  return std::make_shared<RetryStorage>(std::move(inner), options, std::move(told), ctx.clock->steady());
 }
 
 }  // namespace drkit
