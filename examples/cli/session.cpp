@@ -169,9 +169,14 @@ Result<drkit::Repository> Session::open(const std::string& address, const drkit:
 }
 
 drkit::Result<std::vector<drkit::MirrorGap>> Session::missing_copies() {
+  DRKIT_ASSIGN(drkit::MirrorHealed settled, settle());
+  return std::move(settled.left);
+}
+
+drkit::Result<drkit::MirrorHealed> Session::settle() {
   DRKIT_ASSIGN(drkit::MirrorHealed settled, drkit::settle_mirror(context_, place_));
   show_gaps(settled.left);
-  return std::move(settled.left);
+  return settled;
 }
 
 drkit::Result<std::vector<drkit::MirrorGap>> Session::differing_copies() {
