@@ -1,6 +1,7 @@
 """Storages from the command line: the probe, and where credentials come from."""
 import os
 import shutil
+import time
 import unittest
 
 import harness
@@ -147,6 +148,30 @@ class Storage(harness.Case):
         copies[1].write_text("not a folder")
         self.run_drkit("storage", "settle", mirror, code=1, password=False)
         self.run_drkit("storage", "settle", self.repo, code=2, password=False)
+
+    def test_what_goes_around_a_storage(self):
+        self.make_tree()
+        self.run_drkit("init", self.repo)
+        around = ("--storage-calls", "2", "--limit-download", "1GiB", "--storage-cache", self.dir / "cache")
+        self.run_drkit("backup", self.repo, self.tree, *around)
+        refused = self.run_drkit("backup", self.repo, self.tree, "--storage-read-only", "--json", code=1)
+        self.assertEqual(refused.json["error"]["code"], "permission_denied")
+        self.run_drkit("init", self.dir / "new", "--storage-read-only", code=2)
+        self.run_drkit("restore", self.repo, "latest", self.dir / "restored", "--storage-read-only", *around)
+        self.assert_same_tree(self.tree, self.dir / "restored")
+        self.assertTrue([path for path in (self.dir / "cache").rglob("*") if path.is_file()])
+        for wrong in (("--limit-download", "fast"), ("--storage-calls", "0"), ("--storage-cache-size", "much")):
+            self.run_drkit("snapshots", self.repo, *wrong, code=2)
+
+    def test_a_limit_of_the_download_slows_down(self):
+        (self.tree / "sub").mkdir(parents=True)
+        (self.tree / "sub" / "file").write_bytes(os.urandom(1_500_000))
+        self.run_drkit("init", self.repo)
+        self.run_drkit("backup", self.repo, self.tree)
+        self.run_drkit("backup", self.repo, self.tree, "--tag", "a=b")
+        begin = time.monotonic()
+        self.run_drkit("check", self.repo, "--level", "chunks", "--limit-download", "1MiB")
+        self.assertGreater(time.monotonic() - begin, 2)
 
     @staticmethod
     def flip(path):
