@@ -100,6 +100,17 @@ typedef struct drk_restore_result drk_restore_result;
 /** Counts what drk_restore would do, touching nothing. */
 DRK_API drk_status drk_restore_plan(const drk_context* ctx, const drk_repository* repository, const char* snapshot,
                                     const drk_restore_options* options, drk_restore_stats* out, drk_error** err);
+/** Shown a path, which is not always UTF-8. Non-zero stops, which is no error. */
+typedef int (*drk_path_fn)(const char* path, void* user_data);
+/**
+ * Counts what drk_restore with these options would remove from the target, as a delta does with what is not in the
+ * snapshot; touches nothing. `visit` (may be NULL) is shown the first 20 paths.
+ * Errors: DRK_PRECONDITION_FAILED when a delta finds nothing of the snapshot at the place.
+ */
+DRK_API drk_status drk_restore_plan_removals(const drk_context* ctx, const drk_repository* repository,
+                                             const char* snapshot, const char* target_address,
+                                             const drk_restore_options* options, uint64_t* count, drk_path_fn visit,
+                                             void* user_data, drk_error** err);
 /**
  * Writes a snapshot (a name as in drk_repository_find_snapshot) to a target: a directory, `exec:COMMAND` fed by a
  * stream, or `-` (standard output). DRK_OK also for a partial restore: look at drk_restore_result_status.

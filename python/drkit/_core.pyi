@@ -342,7 +342,9 @@ class RepositoryHandle:
         log: Any,
         /,
     ) -> RestoreResult: ...
-    def plan_restore(self, snapshot: Snapshot, options: RestoreOptions, /) -> RestoreStats: ...
+    def plan_restore(
+        self, snapshot: Snapshot, address: str, options: RestoreOptions, target: TargetOptions, /
+    ) -> tuple[RestoreStats, int, list[str]]: ...
     def check(
         self,
         repository: Any,

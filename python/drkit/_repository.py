@@ -273,10 +273,15 @@ class Repository:
         tablespaces: Optional[Mapping[str, PathText]] = None,
         tablespaces_under: Optional[PathText] = None,
     ) -> RestorePlan:
-        """Counts what restore() would do, touching nothing; the plan's apply() does it."""
+        """Counts what restore() would do, touching nothing; the plan's apply() does it.
+
+        Raises PreconditionFailed when a delta finds nothing of the snapshot at the target: it would remove all of it.
+        """
         chosen = self._snapshot(snapshot)
         options = _core.RestoreOptions(list(include), list(exclude), delta, owners)
-        stats = self._handle.plan_restore(chosen, options)
+        moved = {old: os.fspath(new) for old, new in (tablespaces or {}).items()}
+        places = _core.TargetOptions(moved, _text(tablespaces_under))
+        stats, removed, first = self._handle.plan_restore(chosen, os.fspath(target), options, places)
 
         def apply(progress: Optional[Progress]) -> _core.RestoreResult:
             return self.restore(
@@ -291,7 +296,7 @@ class Repository:
                 progress=progress,
             )
 
-        return RestorePlan(chosen, os.fspath(target), stats, apply)
+        return RestorePlan(chosen, os.fspath(target), stats, removed, first, apply)
 
     def ls(self, snapshot: SnapshotName, path: PathText = "") -> Iterator[_core.Entry]:
         """The entries at and below path in path order, in bounded memory."""
