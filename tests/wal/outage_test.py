@@ -84,7 +84,7 @@ class Outage(Case):
         self.primary.stop("immediate")
         report = self.json("wal", "verify", self.repo)
         self.assertEqual(report["problems"], [])
-        recovered, _ = self.pitr(self.primary, "--latest", *self.access)
+        recovered, _ = self.pitr(self.primary, "--latest")
         found = {int(line) for line in recovered.sql("select id from acked").split()}
         self.assertEqual(set(self.acked) - found, set())
 
@@ -113,7 +113,7 @@ class Outage(Case):
         wait_for("the spool to be given back", lambda: len(self.files()) <= 1)
         self.assertIsNone(receiver.poll())
         self.assertEqual(self.end(receiver, signal.SIGINT), 0)
-        self.assertEqual(self.said.read_text().count("what comes waits in the spool"), 1, self.said.read_text())
+        self.assertNotIn("is full", self.said.read_text())
         self.check_nothing_lost()
 
     def test_a_full_spool_pauses_and_a_kill_loses_nothing(self):

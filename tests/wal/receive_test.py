@@ -177,7 +177,7 @@ class Receive(Case):
         primary = self.cluster("wal_segment_size=1", "max_wal_size=8MB", "min_wal_size=2MB")
         primary.sql("create table history (id int)")
         self.backup(primary)
-        receiver = self.receive(primary, "--slot", "drk", "--store-every", "50")
+        receiver = self.receive(primary, "--store-every", "50")
         self.wait_streaming(primary)
         written = primary.sql("insert into history values (1)", "select pg_current_wal_lsn()")
         self.wait_stored(primary, written, receiver)
