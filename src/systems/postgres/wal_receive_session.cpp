@@ -104,6 +104,11 @@ Result<void> Session::find_start() {
     resume_.timeline = part == nullptr ? server_.timeline : part->timeline;
     resume_.hole_end = part == nullptr ? path_.back().end : part->end;
   }
+  // Another receiver may have stored what the server wrote since it was asked.
+  if (resume_.furthest > server_.flushed) {
+    DRKIT_ASSIGN(const ServerIdentity now, stream_->identify(ctx_));
+    server_.flushed = now.flushed;
+  }
   if (resume_.furthest > server_.flushed) {
     return Error(ErrorCode::already_exists, "the repository holds more of this timeline than the server has")
         .with("stored_lsn", format_lsn(resume_.furthest))
@@ -234,7 +239,9 @@ Result<bool> Session::stream_timeline() {
   reported_ = 0;
   const Result<bool> done = streaming ? pump() : false;
   if (may_outlive(done)) return done;
-  DRKIT_TRY(settle(state_, intake().has_spool() && !done));
+  const Result<void> settled = settle(state_, intake().has_spool() && !done);
+  // That it was given up says less than why.
+  if (!settled && (done || settled.error().code() != ErrorCode::cancelled)) return settled.error();
   return done;
 }
 
