@@ -164,6 +164,8 @@ Result<std::size_t> ReceiveSpool::read(Lsn from, std::span<std::byte> out) {
 
 Result<void> ReceiveSpool::forget_before(Lsn stored) {
   while (!files_.empty() && files_.front() + segment_bytes_ <= stored) {
+    // Open, it would keep its room on the disk.
+    if (reader_start_ == files_.front()) reader_ = {};
     DRKIT_TRY(base::unlink_at(AT_FDCWD, path_of(files_.front())));
     files_.pop_front();
   }
