@@ -95,18 +95,18 @@ class Outage(Case):
     def test_commits_go_on_while_the_storage_is_away(self):
         receiver = self.begin()
         self.storage("kill")
-        writer = self.write(range(1, 41))
+        writer = self.write(range(1, 25))
         writer.join(timeout=240)
         self.assertFalse(writer.is_alive(), f"commits wait since row {len(self.acked)}")
-        self.assertEqual(self.acked, list(range(1, 41)))
-        self.assertGreater(len(self.files()), 6)
+        self.assertEqual(self.acked, list(range(1, 25)))
+        self.assertGreater(len(self.files()), 4)
         # A server that restarts meanwhile is received from again, also without the storage.
         self.primary.stop("fast")
         self.primary.again()
         self.wait_sync()
-        more = self.write(range(41, 51))
+        more = self.write(range(25, 31))
         more.join(timeout=240)
-        self.assertEqual(self.acked, list(range(1, 51)))
+        self.assertEqual(self.acked, list(range(1, 31)))
         self.storage("start")
         written = int(self.primary.sql("select (pg_current_wal_flush_lsn() - '0/0')::bigint"))
         wait_for("the storage to catch up", lambda: self.stored_up_to() >= written, 120)
@@ -119,7 +119,7 @@ class Outage(Case):
     def test_a_full_spool_pauses_and_a_kill_loses_nothing(self):
         receiver = self.begin("--spool-bytes", "4MiB")
         self.storage("kill")
-        writer = self.write(range(1, 60))
+        writer = self.write(range(1, 32))
         wait_for("the spool to be full", lambda: "the spool is full" in self.said.read_text())
         wait_for("the commits to wait", lambda: self.primary.sql(
             "select 1 from pg_stat_activity where wait_event = 'SyncRep'"))
@@ -132,7 +132,7 @@ class Outage(Case):
         receiver = self.receive("--spool-bytes", "4MiB")
         writer.join(timeout=240)
         self.assertFalse(writer.is_alive())
-        self.assertEqual(self.acked, list(range(1, 60)))
+        self.assertEqual(self.acked, list(range(1, 32)))
         # What the spool alone has goes into the repository without the server, too.
         self.end(receiver)
         shutil.rmtree(self.primary.folder / "data" / "pg_wal", ignore_errors=True)
@@ -144,12 +144,12 @@ class Outage(Case):
     def test_it_goes_on_by_itself_after_a_full_spool(self):
         receiver = self.begin("--spool-bytes", "3MiB")
         self.storage("kill")
-        writer = self.write(range(1, 40))
+        writer = self.write(range(1, 27))
         wait_for("the spool to be full", lambda: "the spool is full" in self.said.read_text())
         self.storage("start")
         writer.join(timeout=240)
         self.assertFalse(writer.is_alive())
-        self.assertEqual(self.acked, list(range(1, 40)))
+        self.assertEqual(self.acked, list(range(1, 27)))
         self.assertEqual(self.end(receiver, signal.SIGINT), 0)
         self.check_nothing_lost()
 
