@@ -118,11 +118,17 @@ def receive_wal(
     synchronous: bool = False,
     until_lsn: int = 0,
     log: Optional[Log] = None,
+    spool: Optional[PathText] = None,
+    spool_bytes: int = 10 << 30,
 ) -> dict[str, int]:
     """Stores the log of a running server as it is written, until until_lsn is stored or Ctrl-C.
+
+    spool: a folder; log counts as flushed when it is in synced files there, and waits there while the storage is away,
+    up to spool_bytes (0: as much as the disk has but for a reserve); then receiving pauses until the storage is back.
 
     Answers counts: system_id, timeline, stored_lsn, segments, pieces, gaps, unstored_bytes (received, but the storage
     did not take it in within ten seconds after Ctrl-C).
     Errors: AlreadyExistsError (the server sends other bytes than those stored), UnauthenticatedError, ...
     """
-    return _core.receive_wal(repository._handle, conninfo, slot, synchronous, until_lsn, log)
+    path = None if spool is None else os.fspath(spool)
+    return _core.receive_wal(repository._handle, conninfo, slot, synchronous, until_lsn, log, path, spool_bytes)

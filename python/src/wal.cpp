@@ -93,11 +93,16 @@ void get(const RepositoryHandle& self, const std::string& name, const py::object
 }
 
 py::dict receive(const RepositoryHandle& self, const std::string& conninfo, const std::string& slot, bool synchronous,
-                 std::uint64_t until_lsn, const py::object& log) {
+                 std::uint64_t until_lsn, const py::object& log, const py::object& spool, std::uint64_t spool_bytes) {
   WalReceiveOptions options;
   options.slot = slot;
   options.synchronous = synchronous;
   options.until_lsn = until_lsn;
+  options.spool_bytes = spool_bytes;
+  if (!spool.is_none()) {
+    options.durable = WalDurable::spool;
+    options.spool_directory = path_from_python(spool);
+  }
   Job job(py::none(), log);
   const WalReceived received =
       job.run([&](const Context& ctx) { return receive_wal(ctx, WalArchive(self.repository), conninfo, options); });
