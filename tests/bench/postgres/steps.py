@@ -147,8 +147,15 @@ def restore(steps):
 
     for _, _, tool in tried:
         warm(tool.name)
-    steps.turns("restore", [entry(*item) for item in tried])
-    steps.give_back("restored", [label for label, _, _ in tried])
+    warm(steps.cluster.data)
+    steps.turns("restore", [entry(*item) for item in tried] + [("disk alone", "drkit", lambda: _disk_alone(steps))])
+    steps.give_back("restored", [label for label, _, _ in tried] + ["disk alone"])
+
+
+def _disk_alone(steps):
+    """The cluster's bytes written one after the other past the page cache and flushed: no restore is faster."""
+    target = os.path.join(steps.empty("restored disk alone"), "bytes")
+    return tools.write_directly(steps.cluster.data, target), target
 
 
 def _damage(target, turn):
