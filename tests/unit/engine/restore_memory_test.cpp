@@ -41,7 +41,7 @@ int back_up(const std::string& directory) {
   const auto both = two_places(directory);
   if (!both) return 1;
   auto repository = Repository::create({}, both->storage, std::move(create));
-  GeneratedSource source(stream_bytes(), false);
+  GeneratedSource source(stream_bytes(), Generated::random);
   return repository && backup({}, *repository, source) ? 0 : 2;
 }
 
