@@ -132,4 +132,8 @@ class DRKIT_API Repository {
   std::shared_ptr<Impl> impl_;
 };
 
+/// Repository::id() of the repository in a storage, without a key and without opening it.
+/// Errors: not_found (no repository there), version_unsupported, corrupt, the storage's.
+DRKIT_API Result<std::string> read_repository_id(const Context& ctx, Storage& storage);
+
 }  // namespace drkit

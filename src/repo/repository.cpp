@@ -1,7 +1,6 @@
 // Creating, opening and listing repositories.
 #include <drkit/repository.hpp>
 #include <drkit/storage.hpp>
-#include <drkit/wal_files.hpp>
 
 #include <algorithm>
 

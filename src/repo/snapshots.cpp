@@ -380,7 +380,16 @@ Result<void> forget_snapshot(const Context& ctx, Repository::Impl& impl, const s
   if (loaded) digest = (*loaded)->object_digest;
   const Bytes text = format::encode_tombstone(ctx.clock->wall_ns(), digest);
   DRKIT_ASSIGN(const Bytes sealed, seal_shared(impl, format::Kind::tombstone, *object_id, text));
-  const auto put = put_object(ctx, *impl.storage, std::string(kTombstonePrefix) + id, format::Kind::tombstone, sealed);
+  // The tombstone comes first: a snapshot that is gone without one would look like a storage that went back in time.
+  const auto put =
+      impl.storage->put(ctx, std::string(kTombstonePrefix) + id, format::wrap_envelope(format::Kind::tombstone, sealed),
+                        {.if_absent = true, .makes_room = true});
+  if (!put && put.error().code() == ErrorCode::no_space) {
+    return Error(ErrorCode::no_space,
+                 "no room for the note that it is forgotten: free some kilobytes beside the repository, then try again")
+        .with("snapshot", id)
+        .caused_by(put.error());
+  }
   if (!put && put.error().code() != ErrorCode::already_exists) return put;
   return impl.storage->remove(ctx, snapshot_key(id));
 }
