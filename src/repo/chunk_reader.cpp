@@ -30,8 +30,13 @@ Result<std::shared_ptr<ChunkReader>> ChunkReader::open(const Context& ctx, std::
 }
 
 // Copies that were found bad come last, those that a prune is about to remove before them.
-Result<std::vector<Location>> ChunkReader::copies_of(format::PackType type, const crypto::ChunkId& id) const {
+Result<std::vector<Location>> ChunkReader::copies_of(const Context& ctx, format::PackType type,
+                                                     const crypto::ChunkId& id) {
   DRKIT_ASSIGN(std::vector<Location> copies, index_->find(type, id));
+  if (copies.empty()) {
+    DRKIT_TRY(look_beyond_the_index(ctx));
+    DRKIT_ASSIGN(copies, index_->find(type, id));
+  }
   if (copies.empty()) {
     return Error(ErrorCode::corrupt, "chunk is missing: no index object lists it").with("chunk", base::to_hex(id));
   }
@@ -42,8 +47,18 @@ Result<std::vector<Location>> ChunkReader::copies_of(format::PackType type, cons
   return copies;
 }
 
-Result<Location> ChunkReader::locate(const crypto::ChunkId& id, std::uint64_t bytes) const {
-  DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(format::PackType::data, id));
+// Index objects may be lost, too: what packs there are say themselves what they hold.
+Result<void> ChunkReader::look_beyond_the_index(const Context& ctx) {
+  DRKIT_ASSIGN(const base::Turn::Held turn, looking_.take(ctx));
+  if (looked_beyond_) return {};
+  ctx.write_log(LogLevel::warning, "a chunk is in no index object: packs that none lists are read");
+  DRKIT_TRY(impl_->add_unlisted_packs(ctx, *index_, true));
+  looked_beyond_ = true;
+  return {};
+}
+
+Result<Location> ChunkReader::locate(const Context& ctx, const crypto::ChunkId& id, std::uint64_t bytes) {
+  DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(ctx, format::PackType::data, id));
   // An index object may lie about lengths as about anything else.
   const auto long_enough =
       std::find_if(copies.begin(), copies.end(), [&](const Location& copy) { return copy.plain_bytes >= bytes; });
@@ -222,7 +237,7 @@ Result<Bytes> ChunkReader::read_again(const Context& ctx, const crypto::ChunkId&
 }
 
 Result<Bytes> ChunkReader::read(const Context& ctx, format::PackType type, const crypto::ChunkId& id) {
-  DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(type, id));
+  DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(ctx, type, id));
   std::optional<Error> first;
   for (const Location& copy : copies) {
     auto bytes = read_copy(ctx, id, copy);
@@ -240,7 +255,7 @@ Result<Bytes> ChunkReader::read(const Context& ctx, format::PackType type, const
 Result<Bytes> ChunkReader::read_elsewhere(const Context& ctx, const crypto::ChunkId& id, const FrameRef& bad,
                                           const Error& why) {
   if (!another_may_be_good(why)) return why;
-  DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(format::PackType::data, id));
+  DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(ctx, format::PackType::data, id));
   if (copies.size() == 1) return read_again(ctx, id, copies.front(), why);
   pass_over(ctx, bad, why);
   auto bytes = read(ctx, format::PackType::data, id);

@@ -40,7 +40,7 @@ class ChunkReader {
 
   /// Where a chunk of a file is: of several copies one that was not found bad and has `bytes` bytes, if there is one.
   /// Errors: corrupt when no index lists it.
-  Result<Location> locate(const crypto::ChunkId& id, std::uint64_t bytes = 0) const;
+  Result<Location> locate(const Context& ctx, const crypto::ChunkId& id, std::uint64_t bytes = 0);
   /// Bytes of a pack.
   Result<Bytes> fetch(const Context& ctx, std::uint32_t pack, std::uint64_t offset, std::uint64_t length);
   /// The same again, after what came was bad. A mirror looks for the copies on which the whole pack is right; elsewhere
@@ -76,7 +76,8 @@ class ChunkReader {
   Result<void> examine(const Context& ctx, MirrorControl& mirror, std::uint32_t pack, const Error& why);
   void give_up(std::uint32_t pack);
   Result<void> load_whole(const Context& ctx, std::uint32_t pack, const Error& why);
-  Result<std::vector<Location>> copies_of(format::PackType type, const crypto::ChunkId& id) const;
+  Result<std::vector<Location>> copies_of(const Context& ctx, format::PackType type, const crypto::ChunkId& id);
+  Result<void> look_beyond_the_index(const Context& ctx);
   Result<Bytes> read_copy(const Context& ctx, const crypto::ChunkId& id, const Location& copy);
   void pass_over(const Context& ctx, const FrameRef& bad, const Error& why);
 
@@ -88,8 +89,10 @@ class ChunkReader {
   std::list<std::pair<FrameRef, Frame>> frames_;  // newest first
   std::set<FrameRef> bad_frames_;                 ///< tried last
   std::set<std::uint32_t> warned_packs_;          ///< one line for each is enough
-  std::mutex whole_mutex_;                        ///< of the following
-  Bytes whole_;                                   ///< a pack, of which parts were bad
+  base::Turn looking_;                            ///< of the following
+  bool looked_beyond_ = false;
+  std::mutex whole_mutex_;  ///< of the following
+  Bytes whole_;             ///< a pack, of which parts were bad
   std::uint32_t whole_pack_ = 0;
   std::set<std::uint32_t> examined_packs_;
   std::set<std::uint32_t> hopeless_packs_;

@@ -34,8 +34,9 @@ struct Repository::Impl {
   /// Puts an index object that lists the packs, then adds them to `index` and to what index() answers: in this order,
   /// for nobody may rely on a pack that no index object lists. Returns the object's size.
   Result<std::uint64_t> list_packs(const Context& ctx, repo::Index& index, const std::vector<format::PackInfo>& packs);
-  /// For readers, when index objects are damaged: every pack that no index object lists speaks for itself.
-  Result<void> add_unlisted_packs(const Context& ctx, repo::Index& index);
+  /// For readers, when index objects are damaged or a chunk is in none: every pack that no index object lists speaks
+  /// for itself.
+  Result<void> add_unlisted_packs(const Context& ctx, repo::Index& index, bool something_is_missing = false);
   /// A directory for temporary files of bounded size.
   std::string spool_directory() const;
 

@@ -244,8 +244,8 @@ Result<bool> Repository::Impl::refresh_index(const Context& ctx) {
   return std::includes(now.begin(), now.end(), objects.begin(), objects.end());
 }
 
-Result<void> Repository::Impl::add_unlisted_packs(const Context& ctx, repo::Index& index) {
-  {
+Result<void> Repository::Impl::add_unlisted_packs(const Context& ctx, repo::Index& index, bool something_is_missing) {
+  if (!something_is_missing) {
     DRKIT_ASSIGN(const base::Turn::Held turn, index_turn_.take(ctx));
     if (damaged_index_.empty()) return {};
   }

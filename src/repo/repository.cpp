@@ -189,7 +189,8 @@ static Result<Snapshot> find_latest(const Context& ctx, const Repository& reposi
   std::vector<DamagedSnapshot> damaged;
   DRKIT_ASSIGN(std::vector<Snapshot> all, repository.snapshots(ctx, filter, &damaged));
   if (!damaged.empty()) {
-    return Error(ErrorCode::corrupt, "a damaged snapshot may be the latest: name one by its id, or forget the damaged")
+    return Error(ErrorCode::corrupt,
+                 "a damaged or missing snapshot may be the latest: name one by its id, or forget that one")
         .with("snapshot", damaged.front().id)
         .caused_by(std::move(damaged.front().error));
   }
