@@ -129,6 +129,13 @@ class Verbs(harness.Case):
             self.assertIn("nothing in the target is in the snapshot", refused.err)
         self.assertEqual(os.listdir(self.dir / "other"), ["precious"])
 
+    def test_a_repository_in_its_own_source_is_told(self):
+        self.make_tree()
+        self.repo = self.tree / "sub" / "repo"
+        self.init()
+        self.assertIn("exclude it", self.run_drkit("backup", self.repo, self.tree).err)
+        self.assertNotIn("exclude it", self.run_drkit("backup", self.repo, self.tree, "--exclude", "sub/repo").err)
+
     def test_ls_looks_like_ls(self):
         self.init_and_backup()
         text = self.run_drkit("ls", self.repo, "latest").text
