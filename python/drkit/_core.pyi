@@ -371,7 +371,14 @@ class RepositoryHandle:
     def read(self, snapshot: Snapshot, path: str, /) -> BytesIterator: ...
 
 def open_storage(
-    address: str, create: bool, upload_limit: int, download_limit: int, attempts: int, access: _Access, /
+    address: str,
+    create: bool,
+    upload_limit: int,
+    download_limit: int,
+    attempts: int,
+    access: _Access,
+    around: tuple[int, bool, str, int],
+    /,
 ) -> StorageHandle: ...
 def probe_storage(storage: StorageHandle, object_bytes: int, small_objects: int, /) -> str: ...
 def retain_objects(
