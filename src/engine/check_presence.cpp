@@ -29,6 +29,9 @@ class PresenceCheck {
  private:
   Result<void> look_for_a_way_in() {
     DRKIT_ASSIGN(const std::vector<std::string> keys, repo::list_keys(ctx_, storage_, repo::kSlotPrefix));
+    const auto there = storage_.stat(ctx_, repo::kConfigKey);
+    if (!there && there.error().code() != ErrorCode::not_found) return there.error();
+    if (!there) lose("config_missing", repo::kConfigKey, "without its configuration nobody opens the repository");
     DRKIT_ASSIGN(const auto config, read(repo::kConfigKey, format::Kind::config));
     const auto decoded =
         config ? format::decode_config(*config) : Result<format::Config>(Error(ErrorCode::corrupt, ""));

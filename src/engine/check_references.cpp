@@ -120,7 +120,7 @@ class ReferenceCheck {
     return {};
   }
 
-  // Snapshots share most of their leaves: each is looked at once.
+  // Snapshots share most of their leaves: each is read once.
   Result<void> walk(repo::ManifestReader manifest, Lack& lack) {
     std::optional<format::ChunkId> leaf;
     Lack of_leaf;
@@ -130,15 +130,18 @@ class ReferenceCheck {
       of_leaf = {};
       leaf.reset();
     };
+    manifest.skip_leaves([&](const format::ChunkId& id) {
+      const auto known = leaves_.find(id);
+      if (known == leaves_.end()) return false;
+      if (known->second) lack.add(*known->second);
+      return true;
+    });
     while (true) {
       DRKIT_ASSIGN(const std::optional<format::ChunkId> next_leaf, manifest.at_leaf(ctx_));
-      if (next_leaf) close_leaf();
-      if (const auto known = next_leaf ? leaves_.find(*next_leaf) : leaves_.end(); known != leaves_.end()) {
-        if (known->second) lack.add(*known->second);
-        manifest.skip_leaf();
-        continue;
+      if (next_leaf) {
+        close_leaf();
+        leaf = next_leaf;
       }
-      if (next_leaf) leaf = next_leaf;
       DRKIT_ASSIGN(const std::optional<format::Record> record, manifest.next(ctx_));
       if (!record) break;
       DRKIT_TRY(look_at(*record, of_leaf));
