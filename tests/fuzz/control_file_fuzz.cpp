@@ -13,7 +13,7 @@ namespace {
 void read(ByteView bytes) {
   const auto control = parse_control_file(bytes);
   if (!control) return;
-  const std::uint32_t segment = control->wal_segment_bytes;
+  const std::uint64_t segment = control->wal_segment_bytes;
   fuzz::require(segment >= 1U << 20 && segment <= 1U << 30 && (segment & (segment - 1)) == 0);
 }
 
