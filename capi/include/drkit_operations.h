@@ -169,6 +169,14 @@ typedef enum drk_check_level {
 /** How bad a finding is. */
 typedef enum drk_severity { DRK_SEVERITY_NOTE = 0, DRK_SEVERITY_WARNING = 1, DRK_SEVERITY_DAMAGE = 2 } drk_severity;
 
+/** What a report comes to. */
+typedef enum drk_check_status {
+  DRK_CHECK_COMPLETE = 0, /**< all that was asked for was looked at and is sound */
+  DRK_CHECK_PARTIAL =
+      1, /**< no damage; a snapshot lacks what its backup could not read, or was looked at less deeply */
+  DRK_CHECK_DAMAGED = 2
+} drk_check_status;
+
 /** A check that the caller wrote; see drkit_spi.h. */
 typedef struct drk_check_plugin drk_check_plugin;
 
@@ -178,7 +186,7 @@ typedef struct drk_check_options {
   int32_t level;           /**< drk_check_level */
   uint32_t sample_percent; /**< objects and chunks looked at, 1 to 100 */
   uint32_t reserved;
-  const char* scratch_parent; /**< boot: where the scratch directory is made; NULL: /var/tmp */
+  const char* scratch_parent; /**< boot (refused below): where the scratch directory is made; NULL: /var/tmp */
   const char* const* sql;     /**< boot: each statement must succeed */
   size_t sql_count;
   const char* server_bin_directory; /**< boot: NULL: found by version */
@@ -205,20 +213,31 @@ typedef struct drk_report drk_report;
 /**
  * Runs every check of the level and below. `snapshot`: a name, or NULL for all. DRK_OK means that the checks could
  * look, not that all is well: ask drk_report_ok. Findings are no errors; errors are checks that could not look.
+ * DRK_INVALID_ARGUMENT: options without a use at the level, or a level that the snapshot cannot reach ("highest").
  */
 DRK_API drk_status drk_check(const drk_context* ctx, const drk_repository* repository, const char* snapshot,
                              const drk_check_options* options, drk_report** out, drk_error** err);
-/** The level `objects` without a key: reads every object and compares it with its name or checksum. */
+/** The level `objects` without a key: compares every object with its name; what is missing can hardly be told so. */
 DRK_API drk_status drk_check_objects(const drk_context* ctx, drk_storage* storage, uint32_t sample_percent,
                                      drk_report** out, drk_error** err);
-/** 1 when no finding is damage. */
+/** 1 when the status is DRK_CHECK_COMPLETE. */
 DRK_API int drk_report_ok(const drk_report* report);
+/** What the report comes to: a drk_check_status; DRK_CHECK_DAMAGED for NULL. */
+DRK_API int32_t drk_report_status(const drk_report* report);
+/** How many things a reader might take for checked were not looked at. */
+DRK_API size_t drk_report_not_looked_at_count(const drk_report* report);
+/** One of them, a line for people; borrowed; NULL past the end. */
+DRK_API const char* drk_report_not_looked_at(const drk_report* report, size_t index);
 /** How many findings there were; the report keeps the first 10 000. */
 DRK_API uint64_t drk_report_findings_total(const drk_report* report);
 /** How many findings the report has. */
 DRK_API size_t drk_report_finding_count(const drk_report* report);
 /** A finding with borrowed texts. Errors: DRK_INVALID_ARGUMENT past the end. */
 DRK_API drk_status drk_report_finding(const drk_report* report, size_t index, drk_finding* out, drk_error** err);
+/** How many snapshots a finding was seen in; 0: it is of the repository as a whole, or the index is past the end. */
+DRK_API size_t drk_report_finding_snapshot_count(const drk_report* report, size_t index);
+/** Id of one of them; borrowed; NULL past the end. */
+DRK_API const char* drk_report_finding_snapshot(const drk_report* report, size_t index, size_t snapshot);
 /** One JSON document with stable keys. */
 DRK_API drk_status drk_report_to_json(const drk_report* report, drk_buffer** out, drk_error** err);
 /** A self-contained page: no script, no external file. */

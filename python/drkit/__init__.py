@@ -9,6 +9,7 @@
 from . import storage, testing
 from ._core import (
     BackupStats,
+    CheckedSnapshot,
     Entry,
     Finding,
     KeySlot,
@@ -66,6 +67,7 @@ __all__ = [
     "CallbackFailedError",
     "CancelledError",
     "Check",
+    "CheckedSnapshot",
     "CorruptError",
     "Entry",
     "Error",

@@ -222,8 +222,10 @@ class Repository:
         """Runs every check of the level and below on one snapshot, or on all.
 
         level: "objects", "chunks", "files" or "boot"; sample: percent of objects and chunks looked at.
-        checks: your own, besides the library's; scratch_dir, sql, server_bin: boot.
-        Damage is told by the report, look at its `ok`. An exception means that a check could not look.
+        checks: your own, besides the library's; scratch_dir, sql, server_bin: boot, refused below it.
+        What was found is told by the report: `ok` is true when all that was asked for was looked at and is sound;
+        a partial snapshot, or one that was looked at less deeply, is "partial". An exception means that a check could
+        not look; InvalidArgumentError also that nothing can be booted, its context names the "highest" level.
         """
         options = _core.CheckOptions(level, sample, _text(scratch_dir) or "/var/tmp", list(sql), _text(server_bin))
         chosen = None if snapshot is None else self._snapshot(snapshot)
@@ -358,7 +360,10 @@ class Repository:
 
 
 def check_objects(storage: Address, *, sample: int = 100) -> _core.Report:
-    """Compares every stored object with its name or checksum; needs no key. sample: percent looked at."""
+    """Compares every stored object with its name or checksum; needs no key. sample: percent looked at.
+
+    Without a key nobody can tell which objects are missing: see the report's `not_looked_at`.
+    """
     return _core.check_objects(handle_of(storage, create=False), sample)
 
 
