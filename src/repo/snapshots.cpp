@@ -162,7 +162,9 @@ Result<void> check_present(const Context& ctx, Repository::Impl& impl, const His
   if (!digest) {
     DRKIT_ASSIGN(const bool forgotten, has_tombstone(ctx, impl, std::string(kTombstonePrefix) + expected.id));
     if (forgotten) return {};
-    return Error(ErrorCode::corrupt, "a snapshot is missing and was never forgotten: the storage was rolled back")
+    return Error(ErrorCode::corrupt,
+                 "a snapshot is missing and was never forgotten: the storage was rolled back; "
+                 "bring its newer state back, or another copy of it")
         .with("key", snapshot_key(expected.id));
   }
   if (*digest == expected.object_digest || expected.object_digest == format::Digest{}) return {};

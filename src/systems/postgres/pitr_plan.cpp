@@ -88,7 +88,8 @@ class Chooser {
 
  private:
   Result<Way> way_of(TimelineId timeline) const;
-  std::vector<Way> ways() const;
+  Result<bool> leads_into(const Way& way, const Way& other) const;
+  Result<std::vector<Way>> ways() const;
   Result<PitrPlan> plan_on(const Way& way) const {
     return PitrPlanner(ctx_, repository_, archive_, map_, way, options_).plan();
   }
@@ -126,13 +127,23 @@ Result<Way> Chooser::way_of(TimelineId timeline) const {
   return way;
 }
 
-// Whether the other one goes on from where this one ends.
-bool leads_into(const Way& way, const Way& other) {
-  return std::any_of(other.path.begin(), other.path.end() - 1,
-                     [&](const PathPart& part) { return part.timeline == way.timeline && way.end <= part.end; });
+// Whether the other one goes on from where this one ends: nothing that a user did lies behind the fork. What a crash
+// left there, a half record or one that changes nothing, is no way of its own.
+Result<bool> Chooser::leads_into(const Way& way, const Way& other) const {
+  for (const PathPart& part : other.path) {
+    if (part.timeline != way.timeline || part.timeline == other.timeline) continue;
+    const bool all = std::all_of(way.points.begin(), way.points.end(),
+                                 [&](const BasePoint& point) { return lies_on(point, other.path); });
+    if (!all || way.end <= part.end) return all;
+    const MarkQuery any{[](const WalMark&) { return true; },
+                        [](const WalFacts& facts) { return facts.commits > 0 || !facts.restore_points.empty(); }};
+    DRKIT_ASSIGN(const auto found, MarkSearch(ctx_, archive_, map_, way.path).first(any, part.end, way.end));
+    return !found;
+  }
+  return false;
 }
 
-std::vector<Way> Chooser::ways() const {
+Result<std::vector<Way>> Chooser::ways() const {
   std::set<TimelineId> timelines;
   for (const BasePoint& point : points_) timelines.insert(point.timeline);
   for (const auto& [id, timeline] : map_.timelines()) timelines.insert(id);
@@ -149,7 +160,11 @@ std::vector<Way> Chooser::ways() const {
     if (own || way->end > way->path.back().begin) all.push_back(std::move(*way));
   }
   for (const Way& way : all) {
-    const bool goes_on = std::any_of(all.begin(), all.end(), [&](const Way& other) { return leads_into(way, other); });
+    bool goes_on = false;
+    for (const Way& other : all) {
+      if (goes_on) break;
+      DRKIT_ASSIGN(goes_on, leads_into(way, other));
+    }
     if (!goes_on) ways.push_back(way);
   }
   return ways;
@@ -200,7 +215,7 @@ Result<PitrPlan> Chooser::run() {
     DRKIT_ASSIGN(Way way, way_of(*options_.timeline));
     ways.push_back(std::move(way));
   } else {
-    ways = this->ways();
+    DRKIT_ASSIGN(ways, this->ways());
     // Nothing leads anywhere: the reason is that of the newest snapshot's own timeline.
     if (ways.empty()) {
       DRKIT_ASSIGN(Way way, way_of(points_.back().timeline));
@@ -245,7 +260,10 @@ Result<PitrPlan> Chooser::finish(const std::vector<Way>& ways, std::size_t chose
   if (options_.read_log) {
     DRKIT_TRY(PitrPlanner(ctx_, repository_, archive_, map_, ways[chosen], options_).prove(plan));
   }
-  const std::vector<Way> possible = options_.timeline ? this->ways() : ways;
+  std::vector<Way> possible = ways;
+  if (options_.timeline) {
+    DRKIT_ASSIGN(possible, this->ways());
+  }
   if (possible.size() > 1) plan.timelines = ends_of(possible);
   return plan;
 }
