@@ -53,7 +53,9 @@ class WalObject:
 class RecoveryWindow:
     """Everything between start and end can be recovered to, from this snapshot.
 
-    ended_by is "end of log", "hole" or "gap". Units: nanoseconds since the Unix epoch.
+    ended_by is "end of log", "hole", "gap", "damaged" or "other history". proof is what was looked at: "names" (and sizes
+    of what is stored), "history" (that the log is the snapshot's own, too), "content" (and all of it was read). Units:
+    nanoseconds since the Unix epoch.
     """
 
     system_id: int
@@ -64,6 +66,7 @@ class RecoveryWindow:
     start_time_ns: int
     end_time_ns: int
     ended_by: str
+    proof: str
 
     @property
     def start_lsn_text(self) -> str:
@@ -108,12 +111,13 @@ def recovery_window(repository: Repository) -> list[RecoveryWindow]:
     return [RecoveryWindow(**window) for window in _core.recovery_window(repository._handle)]
 
 
-def verify_wal(repository: Repository) -> dict[str, Any]:
-    """Timelines, problems (holes, gaps, missing histories) and windows as a dict of lists of dicts.
+def verify_wal(repository: Repository, *, read: bool = False) -> dict[str, Any]:
+    """Timelines, problems (holes, gaps, damage, log of another history) and windows as a dict of lists of dicts.
 
-    Errors: as recovery_window. A hole is a problem, not an error.
+    Each snapshot's own log is compared with the stored one; read opens every object that a window needs, and reads it
+    through. Errors: as recovery_window. A hole is a problem, not an error.
     """
-    return _core.verify_wal(repository._handle)
+    return _core.verify_wal(repository._handle, read)
 
 
 def list_wal(repository: Repository, *, system_id: Optional[int] = None) -> list[WalObject]:

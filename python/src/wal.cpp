@@ -41,6 +41,7 @@ py::dict window_dict(const RecoveryWindow& window) {
   dict["start_time_ns"] = window.start_time_ns;
   dict["end_time_ns"] = window.end_time_ns;
   dict["ended_by"] = window.ended_by;
+  dict["proof"] = window.proof;
   return dict;
 }
 
@@ -164,9 +165,11 @@ py::list objects(const RepositoryHandle& self, const SystemId& system_id) {
                  &object_dict);
 }
 
-py::dict verify(const RepositoryHandle& self) {
+py::dict verify(const RepositoryHandle& self, bool read) {
+  WalVerifyOptions options;
+  options.read = read;
   Job job;
-  const WalReport report = job.run([&](const Context& ctx) { return verify_wal(ctx, self.repository); });
+  const WalReport report = job.run([&](const Context& ctx) { return verify_wal(ctx, self.repository, options); });
   py::dict dict;
   dict["timelines"] = list_of(report.timelines, &timeline_dict);
   dict["problems"] = list_of(report.problems, &problem_dict);
