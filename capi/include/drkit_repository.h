@@ -109,6 +109,10 @@ DRK_API drk_status drk_repository_create(const drk_context* ctx, drk_storage* st
 /** Opens. Errors: DRK_NOT_FOUND, DRK_BAD_KEY, DRK_VERSION_UNSUPPORTED, DRK_CORRUPT (also: rolled back). */
 DRK_API drk_status drk_repository_open(const drk_context* ctx, drk_storage* storage, const drk_open_options* options,
                                        drk_repository** out, drk_error** err);
+/** Sets `out` to 1 when the repository in the storage is the opened one, to 0 when there is none or another: it was
+ * made anew. Reads one small object; needs no key. Errors: DRK_VERSION_UNSUPPORTED, DRK_CORRUPT, the storage's. */
+DRK_API drk_status drk_repository_is_in(const drk_context* ctx, const drk_repository* repository, drk_storage* storage,
+                                        int* out, drk_error** err);
 /** The repository's identity, hexadecimal; borrowed. */
 DRK_API const char* drk_repository_id(const drk_repository* repository);
 /** What the key that opened this handle may do. */

@@ -40,6 +40,9 @@ void take_environment();
 /// Errors: unauthenticated when there is none of them.
 drkit::Result<drkit::Credential> find_credential(const drkit::Context& ctx, const SecretOptions& options);
 
+/// As find_credential, and asks nobody: nothing when none was given.
+drkit::Result<std::optional<drkit::Credential>> find_given_credential(const SecretOptions& options);
+
 /// As find_credential, for a new password: no key file, the terminal asks twice. Empty when there is none.
 drkit::Result<std::optional<drkit::Secret>> find_new_password(const drkit::Context& ctx,
                                                               const std::string& password_file, bool environment_too,

@@ -48,9 +48,13 @@ struct SourceOptions {
   std::string mode = "auto";          ///< postgres: auto, stream, local
   std::string what = "cluster";       ///< postgres: cluster, dump
   std::uint64_t max_rate_kib = 0;     ///< postgres: server-side limit in KiB/s; 0: none
+  /// postgres, dump: these databases; none: that of the address, or all that take connections.
+  std::vector<std::string> databases = {};
+  std::string bin_dir = {};  ///< postgres, dump: folder of pg_dump; "": looked for, see PostgresOptions
 };
 /// Opens `file:///dir`, a bare path, `postgres:CONNINFO`, `postgres://...`, or `exec:COMMAND`.
-/// Errors: unsupported (scheme), invalid_argument, also for an option that such a source does not look at.
+/// Errors: unsupported (scheme), invalid_argument, also for an option that such a source does not look at, and for a
+///   password in the address of a server.
 DRKIT_API Result<std::unique_ptr<Source>> open_source(const Context& ctx, std::string_view address,
                                                       const SourceOptions& options = {});
 
@@ -58,6 +62,10 @@ struct TargetOptions {
   /// postgres: old location or OID of a tablespace -> new directory.
   std::map<std::string, std::string> tablespaces;
   std::string all_tablespaces_under;  ///< postgres: DIR/OID for those not in `tablespaces`
+  bool keep_standby = false;          ///< postgres: the snapshot of a standby starts as one of the same primary
+  std::string bin_dir = {};           ///< dump: folder of pg_restore and psql; "": looked for
+  unsigned jobs = 2;                  ///< dump: of pg_restore
+  bool no_tablespaces = false;        ///< dump: everything goes to the default tablespace
 };
 /// The target that fits the snapshot's system: a directory, or for dumps a server (`postgres:CONNINFO`), or
 /// `exec:COMMAND` fed by a stream, or `-` (standard output).

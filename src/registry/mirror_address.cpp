@@ -184,10 +184,6 @@ Result<StoragePtr> open_mirror(const Context& ctx, std::string_view address, con
 
 }  // namespace registry
 
-std::shared_ptr<MirrorControl> mirror_control(const StoragePtr& storage) {
-  return std::dynamic_pointer_cast<MirrorControl>(storage);
-}
-
 Result<MirrorHealed> settle_mirror(const Context& ctx, const StoragePtr& storage) {
   const auto control = mirror_control(storage);
   if (control == nullptr) return MirrorHealed();

@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "storage/key.hpp"
-#include "storage/layered.hpp"
 #include "storage/mirror/apart.hpp"
 #include "storage/mirror/comparison.hpp"
 #include "storage/mirror/healer.hpp"
@@ -40,7 +39,7 @@ Answers on_all(const Copies& copies, std::size_t first, const std::function<Resu
   return answers;
 }
 
-class MirrorStorage final : public Storage, public MirrorControl, public storage::Layered {
+class MirrorStorage final : public Storage, public MirrorControl {
  public:
   MirrorStorage(Copies copies, std::size_t quorum) : copies_(std::move(copies)), quorum_(quorum) {
     for (const StoragePtr& copy : copies_) apart_.push_back(dynamic_cast<const storage::mirror::Apart*>(copy.get()));
@@ -194,6 +193,23 @@ class MirrorStorage final : public Storage, public MirrorControl, public storage
       }
     }
     return healed;
+  }
+
+  Result<bool> examine(const Context& ctx, std::string_view key) override {
+    DRKIT_TRY(begin_call(ctx, key));
+    bool right = false;
+    std::vector<std::size_t> wrong;
+    for (std::size_t i = 0; i < copies_.size(); ++i) {
+      const auto proof = storage::mirror::prove(ctx, *copies_[i], key);
+      if (!proof && proof.error().code() == ErrorCode::cancelled) return proof.error();
+      if (!proof) note_failed_read(ctx, key, i, proof.error());
+      if (proof && !proof->right) wrong.push_back(i);
+      right = right || (proof && proof->right);
+    }
+    for (const std::size_t i : wrong) {
+      if (right && !gaps_.has(std::string(key), i)) gaps_.note(ctx, key, i, GapKind::damaged, "its bytes are damaged");
+    }
+    return right;
   }
 
   Result<void> compare(const Context& ctx) override {

@@ -10,6 +10,7 @@
 
 #include "base/told_causes.hpp"
 #include "storage/key.hpp"
+#include "storage/layered.hpp"
 #include "storage/retry/retry.hpp"
 
 namespace drkit {
@@ -39,32 +40,30 @@ class Jitter {
   std::atomic<std::uint64_t> state_;
 };
 
-class RetryStorage final : public Storage {
+class RetryStorage final : public storage::Decorator {
  public:
-  RetryStorage(StoragePtr inner, RetryOptions options) : inner_(std::move(inner)), options_(options) {}
+  RetryStorage(StoragePtr inner, RetryOptions options) : Decorator(std::move(inner)), options_(options) {}
   RetryStorage(StoragePtr inner, RetryOptions options, std::string told, steady_clock::time_point now)
-      : inner_(std::move(inner)), options_(options), told_(std::move(told), now) {}
-
-  StorageInfo info() const override { return inner_->info(); }
+      : Decorator(std::move(inner)), options_(options), told_(std::move(told), now) {}
 
   Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override {
-    return repeat(ctx, key, [&](unsigned) { return inner_->stat(ctx, key); });
+    return repeat(ctx, key, [&](unsigned) { return inner()->stat(ctx, key); });
   }
 
   Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
-    return repeat(ctx, key, [&](unsigned) { return inner_->get(ctx, key, range); });
+    return repeat(ctx, key, [&](unsigned) { return inner()->get(ctx, key, range); });
   }
 
   Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
     return repeat(ctx, key, [&](unsigned attempt) {
-      auto done = inner_->put(ctx, key, bytes, options);
+      auto done = inner()->put(ctx, key, bytes, options);
       const bool maybe_ours = attempt > 1 && !done.ok() && done.error().code() == ErrorCode::already_exists;
       return maybe_ours ? settle(ctx, key, bytes, std::move(done).error()) : done;
     });
   }
 
   Result<void> remove(const Context& ctx, std::string_view key) override {
-    return repeat(ctx, key, [&](unsigned) { return inner_->remove(ctx, key); });
+    return repeat(ctx, key, [&](unsigned) { return inner()->remove(ctx, key); });
   }
 
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
@@ -72,7 +71,7 @@ class RetryStorage final : public Storage {
     std::unordered_set<std::string> shown;
     bool stopped = false;
     return repeat(ctx, prefix, [&](unsigned) {
-      auto done = inner_->list(ctx, prefix, [&](const ObjectInfo& object) {
+      auto done = inner()->list(ctx, prefix, [&](const ObjectInfo& object) {
         stopped = shown.insert(object.key).second && !visit(object);
         return !stopped;
       });
@@ -82,9 +81,11 @@ class RetryStorage final : public Storage {
   }
 
  private:
+  StoragePtr around(StoragePtr other) const override { return with_retry(std::move(other), options_); }
+
   // An earlier attempt may have created the object and lost its answer: then the bytes there are ours.
   Result<void> settle(const Context& ctx, std::string_view key, ByteView bytes, Error exists) {
-    auto there = inner_->get(ctx, key, {});
+    auto there = inner()->get(ctx, key, {});
     if (there && std::equal(there->begin(), there->end(), bytes.begin(), bytes.end())) return {};
     // Removed meanwhile, by somebody else: it did exist. Any other failure leaves the question open.
     if (there || there.error().code() == ErrorCode::not_found) return exists;
@@ -128,7 +129,6 @@ class RetryStorage final : public Storage {
     return std::clamp<nanoseconds>(delay, nanoseconds::zero(), options_.max_delay);
   }
 
-  StoragePtr inner_;
   const RetryOptions options_;
   Jitter jitter_;
   base::ToldCauses told_;
