@@ -46,8 +46,9 @@ class ReferenceCheck {
     DRKIT_TRY(compare_with_listing());
     for (const Snapshot& snapshot : snapshots) DRKIT_TRY(look_at(snapshot));
     report_missing();
-    const std::string detail = std::to_string(lost_.size()) + " packs missing, " + std::to_string(unlisted_) +
-                               " unlisted; " + std::to_string(snapshots.size()) + " snapshots' manifests read";
+    const std::string detail =
+        std::to_string(lost_.size()) + " packs missing, " + std::to_string(unlisted_) + " unlisted" +
+        (snapshots.empty() ? "" : "; manifests of " + std::to_string(snapshots.size()) + " snapshots read");
     return CheckRun{"references", (ctx_.clock->steady() - began).count(), packs_.size(), detail};
   }
 

@@ -107,6 +107,8 @@ class Losses(Honesty):
         report, *answers = self.check(code=0, password=False)
         self.assertTrue(report["not_looked_at"])
         self.in_all("without a key", answers)
+        self.assertIn("no damage found in what was looked at", answers[0])
+        self.assertIn("No damage found in what was looked at", answers[1])
         self.assertEqual(report["snapshots"], [])
         self.check(code=5)
 
@@ -131,6 +133,7 @@ class Requests(Honesty):
         for words in (["latest"], []):
             done = self.run_drkit("check", self.repo, *words, "--level", "boot", code=2)
             self.one_line_error(done, "invalid_argument")
+            self.assertIn("can be started", done.err)
             self.assertIn("highest=files", done.err)
         document = self.run_drkit("check", self.repo, "latest", "--level", "boot", "--json", code=2).json
         self.assertEqual(document["error"]["context"]["highest"], "files")
