@@ -19,12 +19,15 @@ typedef struct drk_source_options {
   uint32_t one_file_system;    /**< file trees: non-zero stays on the root's file system */
   const char* const* excludes; /**< file trees: globs */
   size_t exclude_count;
-  const char* mode;      /**< postgres: "auto", "stream", "local"; NULL: auto */
-  const char* what;      /**< postgres: "cluster", "dump"; NULL: cluster */
-  uint64_t max_rate_kib; /**< postgres: server-side limit in KiB/s; 0: none */
+  const char* mode;             /**< postgres: "auto", "stream", "local"; NULL: auto */
+  const char* what;             /**< postgres: "cluster", "dump"; NULL: cluster */
+  uint64_t max_rate_kib;        /**< postgres: server-side limit in KiB/s; 0: none */
+  const char* const* databases; /**< dump: these; none: that of the address, or all */
+  size_t database_count;
+  const char* bin_directory; /**< dump: folder of pg_dump; NULL: looked for in the usual places and PATH */
 } drk_source_options;
 #define DRK_SOURCE_OPTIONS_INIT \
-  { sizeof(drk_source_options), 0, NULL, 0, NULL, NULL, 0 }
+  { sizeof(drk_source_options), 0, NULL, 0, NULL, NULL, 0, NULL, 0, NULL }
 
 /** Opens `file:///dir`, a bare path, `postgres:CONNINFO`, `postgres://...`, or `exec:COMMAND`. */
 DRK_API drk_status drk_source_open(const drk_context* ctx, const char* address, const drk_source_options* options,
@@ -71,12 +74,17 @@ typedef struct drk_restore_options {
   size_t include_count;
   const char* const* excludes;
   size_t exclude_count;
-  const drk_pair* tablespaces; /**< postgres: old location or OID -> new directory */
+  const drk_pair* tablespaces; /**< postgres: old location or OID (dump: or name) -> new directory */
   size_t tablespace_count;
-  const char* all_tablespaces_under; /**< postgres: DIR/OID for the others; NULL: refuse them */
+  const char* all_tablespaces_under; /**< postgres: DIR/OID for the others; NULL: their old places */
+  uint32_t keep_standby;     /**< postgres: non-zero: the snapshot of a standby starts as one of the same primary */
+  uint32_t no_tablespaces;   /**< dump: non-zero: everything goes to the default tablespace */
+  const char* bin_directory; /**< dump: folder of pg_restore and psql; NULL: looked for in the usual places and PATH */
+  uint32_t jobs;             /**< dump: of pg_restore; 0: 2 */
+  uint32_t reserved_2;
 } drk_restore_options;
 #define DRK_RESTORE_OPTIONS_INIT \
-  { sizeof(drk_restore_options), 0, 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL }
+  { sizeof(drk_restore_options), 0, 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, NULL, 0, 0 }
 
 /** What a restore would do, or did. Accessor struct (convention 6). */
 typedef struct drk_restore_stats {
@@ -100,10 +108,22 @@ typedef struct drk_restore_result drk_restore_result;
 /** Counts what drk_restore would do, touching nothing. */
 DRK_API drk_status drk_restore_plan(const drk_context* ctx, const drk_repository* repository, const char* snapshot,
                                     const drk_restore_options* options, drk_restore_stats* out, drk_error** err);
+/** Shown a path, which is not always UTF-8. Non-zero stops, which is no error. */
+typedef int (*drk_path_fn)(const char* path, void* user_data);
 /**
- * Writes a snapshot (a name as in drk_repository_find_snapshot) to a target: a directory, `exec:COMMAND` fed by a
- * stream, or `-` (standard output). DRK_OK also for a partial restore: look at drk_restore_result_status.
- * Errors: DRK_PRECONDITION_FAILED (place not empty, server running), DRK_CORRUPT (named), DRK_NO_SPACE, ...
+ * Counts what drk_restore with these options would remove from the target, as a delta does with what is not in the
+ * snapshot; touches nothing. `visit` (may be NULL) is shown the first 20 paths.
+ * Errors: DRK_PRECONDITION_FAILED when a delta finds nothing of the snapshot at the place.
+ */
+DRK_API drk_status drk_restore_plan_removals(const drk_context* ctx, const drk_repository* repository,
+                                             const char* snapshot, const char* target_address,
+                                             const drk_restore_options* options, uint64_t* count, drk_path_fn visit,
+                                             void* user_data, drk_error** err);
+/**
+ * Writes a snapshot (a name as in drk_repository_find_snapshot) to a target: a directory, `postgres:CONNINFO` for
+ * dumps, `exec:COMMAND` fed by a stream, or `-` (standard output). DRK_OK also for a partial restore: look at
+ * drk_restore_result_status. Errors: DRK_PRECONDITION_FAILED (place not empty, server running), DRK_CORRUPT (named),
+ * DRK_NO_SPACE, ...
  */
 DRK_API drk_status drk_restore(const drk_context* ctx, const drk_repository* repository, const char* snapshot,
                                const char* target_address, const drk_restore_options* options, drk_restore_result** out,

@@ -25,6 +25,11 @@ struct AccessOptions {
   std::string client_certificate_file;
   std::string client_key_file;
   std::string proxy;
+  std::string limit_download;
+  unsigned calls = 0;
+  bool read_only = false;
+  std::string cache;
+  std::string cache_size;
 };
 
 /// Takes DRKIT_PASSWORD, DRKIT_PASSWORD_FILE and DRKIT_STORAGE_... out of the environment, so that no command started

@@ -44,6 +44,7 @@ from ._core import (
 )
 from ._error import Error, PartialWarning
 from ._keys import KeyFile
+from ._pitr import PitrPlan, PitrReached, plan_pitr
 from ._repository import Repository, check_objects
 from ._restore import RestorePlan
 from ._spi import Check, ObjectInfo, Source, Storage, StorageInfo
@@ -83,6 +84,8 @@ __all__ = [
     "OutOfMemoryError",
     "PartialWarning",
     "PermissionDeniedError",
+    "PitrPlan",
+    "PitrReached",
     "PreconditionFailedError",
     "Problem",
     "ProgressEvent",
@@ -109,6 +112,7 @@ __all__ = [
     "list_wal",
     "lsn_text",
     "open_storage",
+    "plan_pitr",
     "push_wal",
     "receive_wal",
     "recovery_window",
