@@ -92,15 +92,22 @@ TEST_CASE("whatever single object of the data is taken away, the check names it 
     const Repository repository = must_open(storage);
     const std::vector<std::string> broken = unrestorable(repository, subject);
     const Report report = must_check(repository);
+    CHECK(report.status() == CheckStatus::damaged);
+    if (!pack) {
+      // Restores find what a lost index object listed; it is lost all the same.
+      CHECK(broken.empty());
+      CHECK_FALSE(hit(report, subject).empty());
+      ++lists;
+      continue;
+    }
     CHECK(hit(report, subject) == broken);
-    CHECK(report.status() == (pack || !broken.empty() ? CheckStatus::damaged : CheckStatus::complete));
-    if (pack) CHECK(find(report, "pack_missing", key) != nullptr);
+    CHECK(find(report, "pack_missing", key) != nullptr);
     for (const Snapshot& snapshot : subject.snapshots) {
       const bool named = std::count(broken.begin(), broken.end(), snapshot.id) != 0;
       const Report one = must_check(repository, &snapshot);
       CHECK((hit(one, subject) == std::vector<std::string>{snapshot.id}) == named);
     }
-    (pack ? packs : lists) += 1;
+    ++packs;
   }
   CHECK(packs >= 10);
   CHECK(lists >= 3);
