@@ -112,6 +112,19 @@ class Losses(Honesty):
         self.assertEqual(report["snapshots"], [])
         self.check(code=5)
 
+    def test_a_key_that_only_writes_finds_lost_packs_and_says_what_it_cannot_read(self):
+        self.init_and_backup()
+        key = self.dir / "writer"
+        self.run_drkit("keygen", key)
+        self.run_drkit("key", "add", self.repo, "--recipient", f"{key}.pub", "--role", "write")
+        report, *answers = self.check("--key-file", key, code=0, password=False)
+        self.assertEqual(len(report["not_looked_at"]), 1)
+        self.in_all("this key may add backups and not read them", answers)
+        pack = self.objects_below("data")[0]
+        pack.unlink()
+        report, *_ = self.check("--key-file", key, code=5, password=False)
+        self.assertEqual(self.named(report, "pack_missing"), {str(pack.relative_to(self.repo))})
+
     def test_a_wrong_password_is_not_passed_over(self):
         self.init_and_backup()
         done = self.run_drkit("check", self.repo, env={"DRKIT_PASSWORD": "wrong"}, code=1)
