@@ -123,11 +123,12 @@ typedef struct drk_wal_receive_options {
   uint32_t no_reconnect;        /**< non-zero: the first lost connection ends it */
   uint32_t reserved;
   uint64_t store_bytes; /**< and as soon as it is so many bytes; 0: only in time, and full segments without pieces */
+  uint64_t spool_bytes; /**< what log that waits for the storage may take of the spool's disk; 0: all but a reserve */
 } drk_wal_receive_options;
 #define DRK_WAL_RECEIVE_OPTIONS_INIT                                                                                   \
   {                                                                                                                    \
     sizeof(drk_wal_receive_options), 0, NULL, 0, DRK_WAL_DURABLE_STORAGE, NULL, 250000000, 30000000000, NULL, 0, 0, 0, \
-        262144                                                                                                         \
+        262144, 10737418240                                                                                            \
   }
 
 /** What was received. Accessor struct (convention 6). */

@@ -24,6 +24,10 @@ Result<RestoreCall> restore_options_of(const drk_restore_options* options) {
   call.options.owners = given.no_owners == 0;
   DRKIT_ASSIGN(call.target.tablespaces, text_map(given.tablespaces, given.tablespace_count, "tablespaces"));
   call.target.all_tablespaces_under = text_or(given.all_tablespaces_under);
+  call.target.keep_standby = given.keep_standby != 0;
+  call.target.no_tablespaces = given.no_tablespaces != 0;
+  call.target.bin_dir = text_or(given.bin_directory);
+  if (given.jobs != 0) call.target.jobs = given.jobs;
   return call;
 }
 
@@ -48,6 +52,25 @@ drk_status drk_restore_plan(const drk_context* ctx, const drk_repository* reposi
     DRKIT_ASSIGN(const auto found, find_snapshot(context, repository, snapshot));
     DRKIT_ASSIGN(const auto stats, drkit::plan_restore(context, repository->repository, found, call.options));
     return fill_stats(stats, out);
+  });
+}
+
+drk_status drk_restore_plan_removals(const drk_context* ctx, const drk_repository* repository, const char* snapshot,
+                                     const char* target_address, const drk_restore_options* options, uint64_t* count,
+                                     drk_path_fn visit, void* user_data, drk_error** err) {
+  return guard_call(ctx, err, [&](const drkit::Context& context) -> drkit::Result<void> {
+    DRKIT_TRY(require(target_address, "target_address"));
+    DRKIT_TRY(require(count, "count"));
+    *count = 0;
+    DRKIT_ASSIGN(const auto call, restore_options_of(options));
+    DRKIT_ASSIGN(const auto found, find_snapshot(context, repository, snapshot));
+    DRKIT_ASSIGN(const auto target, drkit::open_target(context, target_address, found, call.target));
+    DRKIT_ASSIGN(const auto plan, drkit::plan_restore(context, repository->repository, found, *target, call.options));
+    *count = plan.removals.entries;
+    for (const std::string& path : plan.removals.first) {
+      if (visit == nullptr || visit(path.c_str(), user_data) != 0) break;
+    }
+    return {};
   });
 }
 

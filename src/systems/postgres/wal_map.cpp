@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "systems/postgres/wal_segment_size.hpp"
+
 namespace drkit::systems::postgres {
 namespace {
 
@@ -56,7 +58,6 @@ void WalMap::add(const WalName& name, bool too_small) {
     return;
   }
   timeline.objects.push_back(name);
-  if (name.kind != WalKind::piece) segment_bytes_ = name.end - name.start;
   if (name.kind != WalKind::partial) timeline.spans.push_back({name.start, name.end});
 }
 
@@ -81,8 +82,13 @@ void WalMap::finish() {
 Result<std::map<std::uint64_t, WalMap>> WalMap::load(const Context& ctx, const WalArchive& archive) {
   DRKIT_ASSIGN(const std::vector<WalObject> objects, archive.list(ctx, std::nullopt));
   std::map<std::uint64_t, WalMap> maps;
-  for (const WalObject& object : objects) maps[object.name.system_id].add(object.name, object.too_small);
+  std::map<std::uint64_t, std::vector<WalName>> names;
+  for (const WalObject& object : objects) {
+    maps[object.name.system_id].add(object.name, object.too_small);
+    names[object.name.system_id].push_back(object.name);
+  }
   for (auto& [system_id, map] : maps) {
+    DRKIT_ASSIGN(map.segment_bytes_, segment_size_of(ctx, archive, system_id, names[system_id]));
     for (auto& [id, timeline] : map.timelines_) {
       if (!timeline.has_history) continue;
       const auto text = archive.get(ctx, {WalKind::history, system_id, id, 0, 0});
