@@ -1,4 +1,6 @@
 // Creating and opening repositories.
+#include <drkit/wal_files.hpp>
+
 #include "handles.hpp"
 
 namespace drkit::capi {
@@ -65,6 +67,19 @@ drk_status drk_repository_open(const drk_context* ctx, drk_storage* storage, con
   });
 }
 
+drk_status drk_repository_is_in(const drk_context* ctx, const drk_repository* repository, drk_storage* storage,
+                                int* out, drk_error** err) {
+  return guard_call(ctx, err, [&](const drkit::Context& context) -> drkit::Result<void> {
+    DRKIT_TRY(require(repository, "repository"));
+    DRKIT_TRY(require(storage, "storage"));
+    DRKIT_TRY(require(out, "the out parameter"));
+    *out = 0;
+    const auto id = drkit::read_repository_id(context, *storage->storage);
+    if (!id && id.error().code() != drkit::ErrorCode::not_found) return id.error();
+    *out = id && *id == repository->id ? 1 : 0;
+    return {};
+  });
+}
 const char* drk_repository_id(const drk_repository* repository) {
   return repository == nullptr ? "" : repository->id.c_str();
 }

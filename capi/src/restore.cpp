@@ -55,6 +55,25 @@ drk_status drk_restore_plan(const drk_context* ctx, const drk_repository* reposi
   });
 }
 
+drk_status drk_restore_plan_removals(const drk_context* ctx, const drk_repository* repository, const char* snapshot,
+                                     const char* target_address, const drk_restore_options* options, uint64_t* count,
+                                     drk_path_fn visit, void* user_data, drk_error** err) {
+  return guard_call(ctx, err, [&](const drkit::Context& context) -> drkit::Result<void> {
+    DRKIT_TRY(require(target_address, "target_address"));
+    DRKIT_TRY(require(count, "count"));
+    *count = 0;
+    DRKIT_ASSIGN(const auto call, restore_options_of(options));
+    DRKIT_ASSIGN(const auto found, find_snapshot(context, repository, snapshot));
+    DRKIT_ASSIGN(const auto target, drkit::open_target(context, target_address, found, call.target));
+    DRKIT_ASSIGN(const auto plan, drkit::plan_restore(context, repository->repository, found, *target, call.options));
+    *count = plan.removals.entries;
+    for (const std::string& path : plan.removals.first) {
+      if (visit == nullptr || visit(path.c_str(), user_data) != 0) break;
+    }
+    return {};
+  });
+}
+
 drk_status drk_restore(const drk_context* ctx, const drk_repository* repository, const char* snapshot,
                        const char* target_address, const drk_restore_options* options, drk_restore_result** out,
                        drk_error** err) {

@@ -68,6 +68,7 @@ Result<WalReceiveOptions> receive_options_of(const drk_wal_receive_options* opti
   chosen.reconnect = given.no_reconnect == 0;
   chosen.until_lsn = given.until_lsn;
   chosen.store_bytes = given.store_bytes;
+  chosen.spool_bytes = given.spool_bytes;
   return chosen;
 }
 

@@ -84,6 +84,17 @@ Error in_our_words(Error error) {
   return rate ? std::move(error).with("flag", "--limit-source") : std::move(error);
 }
 
+// What was just backed up must be what the stored log goes on from; else recovery would begin with the wrong one.
+void compare_log(Session& session, const Repository& repository, const Snapshot& snapshot) {
+  if (snapshot.source_kind != "postgres" || repository.role() != KeyRole::full) return;
+  const auto different = compare_with_log(session.context(), repository, snapshot);
+  if (!different) {
+    session.context().write_log(LogLevel::debug, "the log was not looked at: " + different.error().to_string());
+  } else if (!different->empty()) {
+    session.context().write_log(LogLevel::warning, *different);
+  }
+}
+
 Result<int> run_backup(Session& session, const BackupArguments& arguments) {
   DRKIT_ASSIGN(const BackupOptions options, backup_options(arguments));
   DRKIT_ASSIGN(const SourceOptions from, source_options(arguments));
@@ -105,6 +116,7 @@ Result<int> run_backup(Session& session, const BackupArguments& arguments) {
     session.print_document(document);
   }
   show(session, snapshot);
+  compare_log(session, repository, snapshot);
   session.problems(snapshot.problems, snapshot.stats.problems);
   return exit_code(status);
 }

@@ -29,15 +29,28 @@ Result<TargetOptions> target_options(const RestoreArguments& arguments) {
   return options;
 }
 
-Result<int> show_plan(Session& session, const RestoreStats& stats) {
+std::string removals_text(const Removals& removals) {
+  std::string text = "would remove " + human_count(removals.entries) + " entries that are not in the snapshot:";
+  for (const std::string& path : removals.first) text += "\n  " + visible(path);
+  if (removals.entries > removals.first.size()) text += "\n  ...";
+  return text;
+}
+
+Result<int> show_plan(Session& session, const RestorePlan& plan) {
+  const RestoreStats& stats = plan.stats;
   if (session.json()) {
     RestoreResult planned;
     planned.stats = stats;
-    session.print_document({{"status", "complete"}, {"plan", Json::parse(to_json(planned))["stats"]}});
+    Json first = Json::array();
+    for (const std::string& path : plan.removals.first) first.push_back(to_utf8(path));
+    session.print_document({{"status", "complete"},
+                            {"plan", Json::parse(to_json(planned))["stats"]},
+                            {"removals", {{"entries", plan.removals.entries}, {"first", first}}}});
   }
   session.summary("would restore " + human_count(stats.entries) + " entries, " + human_count(stats.files) + " files, " +
                   human_bytes(stats.bytes));
   if (stats.problems > 0) session.summary("the snapshot lacks " + human_count(stats.problems) + " of them");
+  if (plan.removals.entries > 0) session.summary(removals_text(plan.removals));
   return kComplete;
 }
 
@@ -66,12 +79,12 @@ Result<int> run_restore(Session& session, const RestoreArguments& arguments) {
   DRKIT_ASSIGN(const Snapshot snapshot, repository.find_snapshot(session.context(), arguments.snapshot));
   RestoreOptions options = arguments.options;
   options.owners = !arguments.no_owners;
-  if (arguments.plan) {
-    DRKIT_ASSIGN(const RestoreStats stats, plan_restore(session.context(), repository, snapshot, options));
-    return show_plan(session, stats);
-  }
   DRKIT_ASSIGN(const std::unique_ptr<RestoreTarget> target,
                open_target(session.context(), arguments.target, snapshot, place));
+  if (arguments.plan) {
+    DRKIT_ASSIGN(const RestorePlan plan, plan_restore(session.context(), repository, snapshot, *target, options));
+    return show_plan(session, plan);
+  }
   DRKIT_ASSIGN(const RestoreResult result, restore(session.context(), repository, snapshot, *target, options));
   session.screen().clear();
   if (session.json()) session.print_document(Json::parse(to_json(result)));
@@ -98,7 +111,7 @@ void add_restore(CLI::App& app, Session& session) {
   verb->add_flag("--delta", arguments->options.delta,
                  "Over an existing tree: write what differs, remove what is not in the snapshot (nothing is removed "
                  "with --include or --exclude, nor what the backup could not read)");
-  verb->add_flag("--plan", arguments->plan, "Say what would be done, and do nothing");
+  verb->add_flag("--plan", arguments->plan, "Say what would be done, what --delta would remove too, and do nothing");
   verb->add_flag("--no-owners", arguments->no_owners, "Leave the owners as they come");
   verb->add_option("--tablespace", arguments->tablespaces,
                    "PostgreSQL: OLD=NEW, a location, an OID or (dump) a name to a new directory; repeatable")

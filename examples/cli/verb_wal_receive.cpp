@@ -14,6 +14,7 @@ struct ReceiveArguments {
   std::string until;
   unsigned store_every_ms = 250;
   std::string store_bytes = "256KiB";
+  std::string spool_bytes = "10GiB";
   bool once = false;
   WalReceiveOptions options;
 };
@@ -23,6 +24,7 @@ Result<int> run_receive(Session& session, ReceiveArguments arguments) {
   options.durable = arguments.durable == "spool" ? WalDurable::spool : WalDurable::storage;
   options.store_every = std::chrono::milliseconds(arguments.store_every_ms);
   DRKIT_ASSIGN(options.store_bytes, parse_size(arguments.store_bytes));
+  DRKIT_ASSIGN(options.spool_bytes, parse_size(arguments.spool_bytes));
   options.reconnect = !arguments.once;
   if (!arguments.until.empty()) {
     DRKIT_ASSIGN(options.until_lsn, parse_lsn(arguments.until));
@@ -67,6 +69,8 @@ void add_wal_receive(CLI::App& parent, Session& session) {
   verb->add_option("--durable", arguments->durable, "Report log as flushed when it is in: storage or spool")
       ->check(CLI::IsMember({"storage", "spool"}));
   verb->add_option("--spool", options.spool_directory, "Folder of --durable spool");
+  verb->add_option("--spool-bytes", arguments->spool_bytes,
+                   "Most log that may wait there for the storage (default 10GiB); 0: what the disk has");
   verb->add_option("--store-every", arguments->store_every_ms, "Milliseconds until log is stored (default 250)");
   verb->add_option("--store-bytes", arguments->store_bytes,
                    "Store as soon as it is so much (default 256KiB); 0: only in time");

@@ -9,7 +9,8 @@
 
 namespace drkit {
 
-/// The control of a mirror that open_storage() gave, or mirror(); null for every other storage.
+/// The control of a mirror that open_storage() gave, or mirror(), also behind this library's decorators; null for every
+/// other storage.
 DRKIT_API std::shared_ptr<MirrorControl> mirror_control(const StoragePtr& storage);
 
 /// Call it after each operation over a mirror: compares the copies, brings over what is missing, and answers what could
@@ -21,7 +22,8 @@ DRKIT_API Result<MirrorHealed> settle_mirror(const Context& ctx, const StoragePt
 DRKIT_API Status status_with_gaps(Status status, const std::vector<MirrorGap>& gaps);
 
 /// The places below a mirror, a cache, or one over the other: where the objects really are, for whoever must look at
-/// every copy. Empty for every other storage, also for one that wraps a mirror or a cache itself.
+/// every copy. Behind decorators each place is decorated in the same way, except that no cache is in between. Empty for
+/// every other storage.
 DRKIT_API std::vector<StoragePtr> storage_copies(const Storage& storage);
 
 }  // namespace drkit

@@ -29,9 +29,14 @@ struct StorageOptions {
   std::string client_certificate_file = {};  ///< https: PEM file
   std::string client_key_file = {};          ///< https: PEM file
   std::string proxy = {};                    ///< "": none
+  unsigned concurrency = 0;  ///< calls under way at once, as with_concurrency(); 0: no limit but the storage's own
+  bool read_only = false;    ///< refuse put and remove, as read_only(); nothing is written while opening either
+  std::string cache_directory = {};      ///< keep whole objects there, as with_cache(); "": no cache
+  std::uint64_t cache_bytes = 1U << 30;  ///< its size
 };
-/// Opens `file:///dir`, a bare path, `mem:`, `webdav+https://host/folder`, `nextcloud+https://host/folder` or
-/// `s3://bucket/prefix`. For S3 this is where the standard variables and files of AWS are read: what neither the
+/// Opens `file:///dir`, a bare path, `sftp://user@host:port/dir`, `s3://bucket/prefix`, `webdav+https://host/folder`,
+/// `nextcloud+https://host/folder` (both also with http), `mirror:ADDRESS|ADDRESS` (each copy with these options) or
+/// `mem:`. For S3 this is where the standard variables and files of AWS are read: what neither the
 /// address nor the options say comes from there.
 /// Errors: invalid_argument, unsupported (scheme), not_found, and the storage's own.
 DRKIT_API Result<StoragePtr> open_storage(const Context& ctx, std::string_view address,

@@ -101,8 +101,9 @@ class DRKIT_API Repository {
   KeyRole role() const;
   StorageInfo storage_info() const;
 
-  /// Oldest first. Those whose bytes are damaged go to `damaged`, whatever the filter, for nobody knows what they were.
-  /// Errors: corrupt when one is missing (rolled back), and for a damaged one when `damaged` is null.
+  /// Oldest first. Those whose bytes are damaged, and those that are missing and were never forgotten (the storage was
+  /// rolled back, or lost them), go to `damaged`, whatever the filter, for nobody knows what they were.
+  /// Errors: corrupt for the first of them when `damaged` is null.
   Result<std::vector<Snapshot>> snapshots(const Context& ctx, const SnapshotFilter& filter = {},
                                           std::vector<DamagedSnapshot>* damaged = nullptr) const;
   /// `name`: an id prefix of at least 4 digits, "latest", or "latest:SOURCE". By id, the damage of others does not
@@ -131,5 +132,9 @@ class DRKIT_API Repository {
  private:
   std::shared_ptr<Impl> impl_;
 };
+
+/// Repository::id() of the repository in a storage, without a key and without opening it.
+/// Errors: not_found (no repository there), version_unsupported, corrupt, the storage's.
+DRKIT_API Result<std::string> read_repository_id(const Context& ctx, Storage& storage);
 
 }  // namespace drkit

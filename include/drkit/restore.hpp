@@ -15,7 +15,8 @@ struct RestoreOptions {
   std::vector<std::string> includes;  ///< globs; empty: everything
   std::vector<std::string> excludes;
   /// Over an existing tree, writing only what differs. Files that are not in the snapshot are removed, but for what
-  /// lies where the backup could not read, and not at all with includes or excludes.
+  /// lies where the backup could not read, and not at all with includes or excludes. A place that holds things and none
+  /// of the names directly below the snapshot's root is refused: it is the wrong snapshot, or the wrong place.
   bool delta = false;
   bool owners = true;  ///< set owners when the process may
 };
@@ -41,6 +42,16 @@ struct RestoreResult {
 /// Counts what restore would do, touching nothing.
 DRKIT_API Result<RestoreStats> plan_restore(const Context& ctx, const Repository& repository, const Snapshot& snapshot,
                                             const RestoreOptions& options = {});
+
+struct RestorePlan {
+  RestoreStats stats;
+  Removals removals;  ///< of a delta
+};
+
+/// The same, and what a delta restore would remove from this target.
+/// Errors: precondition_failed when a delta finds nothing of the snapshot at the place.
+DRKIT_API Result<RestorePlan> plan_restore(const Context& ctx, const Repository& repository, const Snapshot& snapshot,
+                                           RestoreTarget& target, const RestoreOptions& options = {});
 
 /// Writes the snapshot into the target. On failure nothing claims to be complete; see the target for what is left.
 /// Errors: precondition_failed (place not empty, server running), corrupt (named), no_space, ...

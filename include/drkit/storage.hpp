@@ -23,8 +23,9 @@ struct LocalOptions {
 };
 
 /// Objects as files below a directory (`file:///srv/backup`), one file a key.
-/// Writes go through temporary files in the sub-directory `tmp~`, a name that no key can have; those of writers that
-/// died more than a day ago are removed at the first put. Files are made with mode 0600, directories with 0700.
+/// Some kilobytes stay reserved in the sub-directory `reserve~`, so that snapshots can be forgotten when the disk is
+/// full. Writes go through temporary files in the sub-directory `tmp~`, a name that no key can have; those of writers
+/// that died more than a day ago are removed at the first put. Files are made with mode 0600, directories with 0700.
 /// Symbolic links below the directory are refused, never followed. A key can not be the parent part of another key
 /// ("a" and "a/b"): the second one is refused with precondition_failed.
 /// Errors: not_found, precondition_failed (not a directory), permission_denied.
@@ -131,6 +132,10 @@ class DRKIT_API MirrorControl {
   /// Copies what is pending to where it is missing, and removes what the others removed. Other bytes are replaced only
   /// by such as prove to be right (by a key or last 32 bytes that are their SHA-256) or as more copies have.
   virtual Result<MirrorHealed> heal(const Context& ctx) = 0;
+  /// Reads a whole object on every copy, piece by piece, and notes where it is damaged or missing as pending: for who
+  /// found a part of it to be bad. Parts come from the other copies from then on. Answers whether one of them proves to
+  /// be right. Errors: cancelled.
+  virtual Result<bool> examine(const Context& ctx, std::string_view key) = 0;
   /// Lists every copy and notes what is missing or has another size as pending. Errors: when a copy cannot be listed;
   /// the others have been compared, and it is pending without a key.
   virtual Result<void> compare(const Context& ctx) = 0;

@@ -38,9 +38,6 @@ DRKIT_API Result<bool> wal_was_pushed(const std::string& path, const WalSpool& s
 /// The id of the repository in which an earlier call with this spool stored the file as it is now; "" for none.
 /// Whether the repository at the address is still that one is for the caller to find out.
 DRKIT_API Result<std::string> wal_pushed_to(const std::string& path, const WalSpool& spool);
-/// Repository::id() of the repository in a storage, without a key and without opening it.
-/// Errors: not_found (no repository there), version_unsupported, corrupt, the storage's.
-DRKIT_API Result<std::string> read_repository_id(const Context& ctx, Storage& storage);
 
 /// Stores a file of pg_wal: a segment, a .partial, a .history or a .backup. Durable in the repository when it returns.
 /// Errors: already_exists (other bytes are stored under the name), corrupt (no file of the log, or not what its name

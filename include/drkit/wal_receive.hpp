@@ -31,6 +31,10 @@ struct WalReceiveOptions {
   /// And as soon as it is so many bytes. Everything is stored twice then, in pieces and as a segment. 0, as much as a
   /// segment, or WalDurable::spool: pieces are made in time only, and a full segment is stored without.
   std::uint64_t store_bytes = 256 << 10;
+  /// What log that waits for the storage may take of the spool's disk. While the storage is away receiving goes on
+  /// until there is so much of it, or the disk is full but for a reserve (a twentieth of it, 1 GiB at most); then it
+  /// pauses until the storage takes some in. One segment always fits. 0: the reserve alone counts.
+  std::uint64_t spool_bytes = 10ULL << 30;
 };
 
 struct WalReceived {
@@ -49,8 +53,11 @@ struct WalReceived {
 /// Receives until it is cancelled or until_lsn is stored; both are success (look at unstored_bytes after a cancel).
 /// Goes on where the repository ends, follows timelines, stores their histories, and connects anew when the server goes
 /// away. Log that the server no longer has is recorded as a gap. The role needs REPLICATION. The position flushed is
-/// reported only for what is durable; the positions replayed never, for nothing is. Errors: already_exists (the server
-/// sends other bytes than those stored: it is another branch of the cluster),
+/// reported only for what is durable; the positions replayed never, for nothing is. With WalDurable::spool and
+/// reconnect an outage of the storage (unavailable, timeout, rate_limited, no_space, io) is a warning: log waits in the
+/// spool and is stored in order afterwards, also over lost connections to the server; only beginning, a gap and a
+/// change of the timeline wait for the storage. Errors: already_exists (the server sends other bytes than those stored:
+/// it is another branch of the cluster),
 ///   invalid_argument, unauthenticated, permission_denied, unsupported (server older than 15, or segments of more than
 ///   64 MiB), the storage's.
 /// Ownership: starts two threads, which end before it returns.

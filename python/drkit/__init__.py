@@ -9,6 +9,7 @@
 from . import storage, testing
 from ._core import (
     BackupStats,
+    CheckedSnapshot,
     Entry,
     Finding,
     KeySlot,
@@ -67,6 +68,7 @@ __all__ = [
     "CallbackFailedError",
     "CancelledError",
     "Check",
+    "CheckedSnapshot",
     "CorruptError",
     "Entry",
     "Error",

@@ -235,8 +235,10 @@ class Repository:
         """Runs every check of the level and below on one snapshot, or on all.
 
         level: "objects", "chunks", "files" or "boot"; sample: percent of objects and chunks looked at.
-        checks: your own, besides the library's; scratch_dir, sql, server_bin: boot.
-        Damage is told by the report, look at its `ok`. An exception means that a check could not look.
+        checks: your own, besides the library's; scratch_dir, sql, server_bin: boot, refused below it.
+        What was found is told by the report: `ok` is true when all that was asked for was looked at and is sound;
+        a partial snapshot, or one that was looked at less deeply, is "partial". An exception means that a check could
+        not look; InvalidArgumentError also that nothing can be booted, its context names the "highest" level.
         """
         options = _core.CheckOptions(level, sample, _text(scratch_dir) or "/var/tmp", list(sql), _text(server_bin))
         chosen = None if snapshot is None else self._snapshot(snapshot)
@@ -272,14 +274,15 @@ class Repository:
         Errors: PreconditionFailedError (place not empty, server running), CorruptError, NoSpaceError.
         """
         options = _core.RestoreOptions(list(include), list(exclude), delta, owners)
-        moved = {old: os.fspath(new) for old, new in (tablespaces or {}).items()}
-        places = _core.TargetOptions(
-            moved, _text(tablespaces_under), keep_standby, _text(bin_dir), jobs, no_tablespaces
-        )
-        chosen = self._snapshot(snapshot)
-        result = self._handle.restore(chosen, os.fspath(target), options, places, progress, log)
+        places = _places(tablespaces, tablespaces_under, keep_standby, bin_dir, jobs, no_tablespaces)
+        return self._restore(self._snapshot(snapshot), os.fspath(target), options, places, progress, log)
+
+    def _restore(
+        self, snapshot: _core.Snapshot, target: str, options: Any, places: Any, progress: Any, log: Any = None
+    ) -> _core.RestoreResult:
+        result = self._handle.restore(snapshot, target, options, places, progress, log)
         if result.status == "partial":
-            _warn_partial(f"the restore is partial: {result.stats.problems} entries are missing or incomplete")
+            _warn_partial(f"the restore is partial: {result.stats.problems} entries are missing or incomplete", 4)
         return result
 
     def plan_restore(
@@ -298,29 +301,19 @@ class Repository:
         bin_dir: Optional[PathText] = None,
         jobs: int = 2,
     ) -> RestorePlan:
-        """Counts what restore() would do, touching nothing; the plan's apply() does it."""
+        """Counts what restore() would do, touching nothing; the plan's apply() does it.
+
+        Raises PreconditionFailed when a delta finds nothing of the snapshot at the target: it would remove all of it.
+        """
         chosen = self._snapshot(snapshot)
         options = _core.RestoreOptions(list(include), list(exclude), delta, owners)
-        stats = self._handle.plan_restore(chosen, options)
+        places = _places(tablespaces, tablespaces_under, keep_standby, bin_dir, jobs, no_tablespaces)
+        stats, removed, first = self._handle.plan_restore(chosen, os.fspath(target), options, places)
 
         def apply(progress: Optional[Progress]) -> _core.RestoreResult:
-            return self.restore(
-                chosen,
-                target,
-                include=include,
-                exclude=exclude,
-                delta=delta,
-                owners=owners,
-                tablespaces=tablespaces,
-                tablespaces_under=tablespaces_under,
-                keep_standby=keep_standby,
-                no_tablespaces=no_tablespaces,
-                bin_dir=bin_dir,
-                jobs=jobs,
-                progress=progress,
-            )
+            return self._restore(chosen, os.fspath(target), options, places, progress)
 
-        return RestorePlan(chosen, os.fspath(target), stats, apply)
+        return RestorePlan(chosen, os.fspath(target), stats, removed, first, apply)
 
     def ls(self, snapshot: SnapshotName, path: PathText = "") -> Iterator[_core.Entry]:
         """The entries at and below path in path order, in bounded memory."""
@@ -382,7 +375,10 @@ class Repository:
 
 
 def check_objects(storage: Address, *, sample: int = 100) -> _core.Report:
-    """Compares every stored object with its name or checksum; needs no key. sample: percent looked at."""
+    """Compares every stored object with its name or checksum; needs no key. sample: percent looked at.
+
+    Without a key nobody can tell which objects are missing: see the report's `not_looked_at`.
+    """
     return _core.check_objects(handle_of(storage, create=False), sample)
 
 
@@ -390,5 +386,13 @@ def _text(path: Optional[PathText]) -> str:
     return "" if path is None else os.fspath(path)
 
 
-def _warn_partial(message: str) -> None:
-    warnings.warn(message, PartialWarning, stacklevel=3)
+def _places(
+    tablespaces: Optional[Mapping[str, PathText]], under: Optional[PathText], *more: Any
+) -> _core.TargetOptions:
+    keep_standby, bin_dir, jobs, no_tablespaces = more
+    moved = {old: os.fspath(new) for old, new in (tablespaces or {}).items()}
+    return _core.TargetOptions(moved, _text(under), keep_standby, _text(bin_dir), jobs, no_tablespaces)
+
+
+def _warn_partial(message: str, level: int = 3) -> None:
+    warnings.warn(message, PartialWarning, stacklevel=level)

@@ -20,12 +20,18 @@ class RestorePlan:
         snapshot: _core.Snapshot,
         target: str,
         stats: _core.RestoreStats,
+        removed: int,
+        removed_first: list[str],
         apply: Callable[[Optional[Progress]], _core.RestoreResult],
     ) -> None:
         self.snapshot = snapshot
         self.target = target
         #: Counts: RestoreStats; bytes_fetched and bytes_written are estimates.
         self.stats = stats
+        #: How many entries at the target a delta would remove, since they are not in the snapshot.
+        self.removed = removed
+        #: The first 20 of their paths.
+        self.removed_first = removed_first
         self._apply = apply
 
     def apply(self, *, progress: Optional[Progress] = None) -> _core.RestoreResult:
@@ -34,7 +40,13 @@ class RestorePlan:
 
     def to_dict(self) -> dict[str, Any]:
         """A dict of JSON's types alone."""
-        return {"snapshot": self.snapshot.id, "target": self.target, "stats": self.stats.to_dict()}
+        return {
+            "snapshot": self.snapshot.id,
+            "target": self.target,
+            "stats": self.stats.to_dict(),
+            "removed": self.removed,
+            "removed_first": self.removed_first,
+        }
 
     def __repr__(self) -> str:
         return f"<RestorePlan {self.snapshot.id} to {self.target!r}: {self.stats.files} files, {self.stats.bytes} bytes>"

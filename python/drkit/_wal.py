@@ -53,7 +53,9 @@ class WalObject:
 class RecoveryWindow:
     """Everything between start and end can be recovered to, from this snapshot.
 
-    ended_by is "end of log", "hole" or "gap". Units: nanoseconds since the Unix epoch.
+    ended_by is "end of log", "hole", "gap", "damaged" or "other history". proof is what was looked at: "names" (and sizes
+    of what is stored), "history" (that the log is the snapshot's own, too), "content" (and all of it was read). Units:
+    nanoseconds since the Unix epoch.
     """
 
     system_id: int
@@ -64,6 +66,7 @@ class RecoveryWindow:
     start_time_ns: int
     end_time_ns: int
     ended_by: str
+    proof: str
 
     @property
     def start_lsn_text(self) -> str:
@@ -108,12 +111,13 @@ def recovery_window(repository: Repository) -> list[RecoveryWindow]:
     return [RecoveryWindow(**window) for window in _core.recovery_window(repository._handle)]
 
 
-def verify_wal(repository: Repository) -> dict[str, Any]:
-    """Timelines, problems (holes, gaps, missing histories) and windows as a dict of lists of dicts.
+def verify_wal(repository: Repository, *, read: bool = False) -> dict[str, Any]:
+    """Timelines, problems (holes, gaps, damage, log of another history) and windows as a dict of lists of dicts.
 
-    Errors: as recovery_window. A hole is a problem, not an error.
+    Each snapshot's own log is compared with the stored one; read opens every object that a window needs, and reads it
+    through. Errors: as recovery_window. A hole is a problem, not an error.
     """
-    return _core.verify_wal(repository._handle)
+    return _core.verify_wal(repository._handle, read)
 
 
 def list_wal(repository: Repository, *, system_id: Optional[int] = None) -> list[WalObject]:
@@ -182,8 +186,9 @@ def receive_wal(
     slot: str = "",
     create_slot: bool = True,
     synchronous: bool = False,
-    durable: str = "storage",
+    durable: Optional[str] = None,
     spool: Optional[PathText] = None,
+    spool_bytes: int = 10 << 30,
     store_every: float = 0.25,
     store_bytes: int = 256 << 10,
     name: str = "drkit",
@@ -195,8 +200,9 @@ def receive_wal(
 
     slot: replication slot that keeps the log until it was received. synchronous: store as soon as anything arrives.
     durable: the server is told that log is flushed when it is in the "storage", or in a synced file of the folder
-    spool ("spool"). store_every (seconds), store_bytes: log is on its way into the repository after that time, and as
-    soon as it is so much. name: as synchronous_standby_names calls it. reconnect: False ends with the connection.
+    spool ("spool", which is the default with a spool). Log waits there while the storage is away, up to spool_bytes (0:
+    as much as the disk has but for a reserve); then receiving pauses until the storage is back. store_every (seconds),
+    store_bytes: log is on its way into the repository after that time, and as soon as it is so much. name: as synchronous_standby_names calls it. reconnect: False ends with the connection.
     Answers counts: system_id, timeline, stored_lsn, segments, pieces, gaps, connections, unstored_bytes (received, but
     the storage did not take it in within ten seconds after Ctrl-C).
     Errors: AlreadyExistsError (the server sends other bytes than those stored), UnauthenticatedError, ...
@@ -205,8 +211,9 @@ def receive_wal(
         slot,
         create_slot,
         synchronous,
-        durable,
+        durable or ("storage" if spool is None else "spool"),
         _folder(spool),
+        spool_bytes,
         store_every,
         store_bytes,
         name,

@@ -218,8 +218,15 @@ void bind_repository(py::module_& module) {
       .def("backup_plugin", &backup_plugin)
       .def("restore", &restore_to)
       .def("plan_restore",
-           [](RepositoryHandle& self, const Snapshot& snapshot, const RestoreOptions& options) {
-             return simple([&](const Context& ctx) { return plan_restore(ctx, self.repository, snapshot, options); });
+           [](RepositoryHandle& self, const Snapshot& snapshot, const std::string& address,
+              const RestoreOptions& options, const TargetOptions& target_options) {
+             const RestorePlan plan = simple([&](const Context& ctx) -> Result<RestorePlan> {
+               DRKIT_ASSIGN(const auto target, open_target(ctx, address, snapshot, target_options));
+               return plan_restore(ctx, self.repository, snapshot, *target, options);
+             });
+             py::list first;
+             for (const std::string& path : plan.removals.first) first.append(path_to_python(path));
+             return py::make_tuple(plan.stats, plan.removals.entries, first);
            })
       .def("check", &check_with);
   bind_keys(type);

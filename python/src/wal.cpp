@@ -41,6 +41,7 @@ py::dict window_dict(const RecoveryWindow& window) {
   dict["start_time_ns"] = window.start_time_ns;
   dict["end_time_ns"] = window.end_time_ns;
   dict["ended_by"] = window.ended_by;
+  dict["proof"] = window.proof;
   return dict;
 }
 
@@ -114,8 +115,9 @@ std::chrono::milliseconds milliseconds_of(double seconds) {
 }
 
 WalReceiveOptions receive_options(std::string slot, bool create_slot, bool synchronous, const std::string& durable,
-                                  std::string spool, double store_every_s, std::uint64_t store_bytes, std::string name,
-                                  bool reconnect, std::uint64_t until_lsn) {
+                                  std::string spool, std::uint64_t spool_bytes, double store_every_s,
+                                  std::uint64_t store_bytes, std::string name, bool reconnect,
+                                  std::uint64_t until_lsn) {
   WalReceiveOptions options;
   if (durable != "storage" && durable != "spool") {
     raise(Error(ErrorCode::invalid_argument, "durable is storage or spool").with("durable", durable));
@@ -125,6 +127,7 @@ WalReceiveOptions receive_options(std::string slot, bool create_slot, bool synch
   options.synchronous = synchronous;
   options.durable = durable == "spool" ? WalDurable::spool : WalDurable::storage;
   options.spool_directory = std::move(spool);
+  options.spool_bytes = spool_bytes;
   options.store_every = milliseconds_of(store_every_s);
   options.store_bytes = store_bytes;
   options.application_name = std::move(name);
@@ -163,9 +166,11 @@ py::list objects(const RepositoryHandle& self, const SystemId& system_id) {
                  &object_dict);
 }
 
-py::dict verify(const RepositoryHandle& self) {
+py::dict verify(const RepositoryHandle& self, bool read) {
+  WalVerifyOptions options;
+  options.read = read;
   Job job;
-  const WalReport report = job.run([&](const Context& ctx) { return verify_wal(ctx, self.repository); });
+  const WalReport report = job.run([&](const Context& ctx) { return verify_wal(ctx, self.repository, options); });
   py::dict dict;
   dict["timelines"] = list_of(report.timelines, &timeline_dict);
   dict["problems"] = list_of(report.problems, &problem_dict);

@@ -25,6 +25,12 @@ constexpr std::size_t kListedProblemBytes = std::size_t{2} << 20;
 
 bool has_content(const Entry& entry) { return entry.type == EntryType::regular || entry.type == EntryType::stream; }
 
+// Where the repository's first object would be met in the source: empty when it lies elsewhere.
+std::string place_of_config(const std::string& storage, std::string source) {
+  if (!source.ends_with('/')) source += '/';
+  return storage.starts_with(source) ? storage.substr(source.size()) + "/config" : std::string();
+}
+
 /// One run of backup().
 class BackupRun {
  public:
@@ -64,6 +70,7 @@ class BackupRun {
     const SourceInfo info = source_.info();
     snapshot_.source_kind = info.kind;
     snapshot_.source_name = info.name;
+    own_config_ = place_of_config(impl_->storage->info().name, info.name);
     if (info.ordered || info.concurrent_streams || info.compares) {
       DRKIT_ASSIGN(parent_, engine::Parent::open(ctx_, impl_, options_.parent, snapshot_));
     }
@@ -119,6 +126,10 @@ class BackupRun {
 
   Result<void> deliver(engine::EntryResult&& result) {
     format::Record& record = result.record;
+    if (!own_config_.empty() && record.entry.path == own_config_) {
+      ctx_.write_log(LogLevel::warning,
+                     "the repository lies inside of what is backed up and grows with itself: exclude it");
+    }
     if (record.entry.type == EntryType::hardlink && unreadable_.contains(record.entry.link_target)) {
       record.entry.problem =
           Problem{record.entry.path, ErrorCode::io, "the file could not be read under its first name"};
@@ -157,7 +168,8 @@ class BackupRun {
   }
 
   void list_problem(Problem problem) {
-    ctx_.write_log(LogLevel::warning, problem.path + ": " + problem.message);
+    // The snapshot's list is the warning.
+    ctx_.write_log(LogLevel::info, problem.path + ": " + problem.message);
     ++snapshot_.stats.problems;
     listed_bytes_ += problem.path.size() + problem.message.size();
     if (snapshot_.problems.size() >= kListedProblems || listed_bytes_ > kListedProblemBytes) return;
@@ -206,6 +218,7 @@ class BackupRun {
   unsigned checkpoints_ = 0;
   std::chrono::steady_clock::time_point next_checkpoint_;
   bool partial_allowed_ = false;
+  std::string own_config_;
   std::unordered_set<std::string> unreadable_;  ///< files, by path
   Snapshot snapshot_;
   std::size_t listed_bytes_ = 0;  ///< of its problems

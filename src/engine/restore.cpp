@@ -10,6 +10,7 @@ namespace drkit {
 namespace {
 
 constexpr std::size_t kListedProblems = 1000;
+constexpr std::size_t kMaxTopNames = 10'000;
 
 void count(const Entry& entry, RestoreStats& stats) {
   ++stats.entries;
@@ -17,6 +18,20 @@ void count(const Entry& entry, RestoreStats& stats) {
   if (!engine::has_content(entry) || entry.problem) return;
   ++stats.files;
   stats.bytes += entry.size_bytes;
+}
+
+/// What is chosen of a snapshot.
+struct Counted {
+  RestoreStats stats;
+  std::vector<std::string> top_names;  ///< directly below the root
+};
+
+RestoreSettings settings_of(const RestoreOptions& options, Counted counted) {
+  // What was not chosen is in the snapshot too, or is nobody's business.
+  const bool whole = options.includes.empty() && options.excludes.empty();
+  RestoreSettings settings{options.delta, options.owners, whole};
+  if (counted.top_names.size() < kMaxTopNames) settings.top_names = std::move(counted.top_names);
+  return settings;
 }
 
 /// One run of restore().
@@ -30,12 +45,10 @@ class RestoreRun {
         sequential_(target.info().sequential),
         window_(ctx, *reader_.impl, reader_.chunks, target, options.delta) {}
 
-  Result<RestoreResult> run(const RestoreStats& plan) {
+  Result<RestoreResult> run(Counted plan) {
     const auto began = ctx_.clock->steady();
-    window_.set_total(plan.bytes, plan.entries);
-    // What was not chosen is in the snapshot too, or is nobody's business.
-    const bool whole = options_.includes.empty() && options_.excludes.empty();
-    DRKIT_TRY(target_.begin(ctx_, {options_.delta, options_.owners, whole}));
+    window_.set_total(plan.stats.bytes, plan.stats.entries);
+    DRKIT_TRY(target_.begin(ctx_, settings_of(options_, std::move(plan))));
     repo::ManifestReader manifest = reader_.manifest();
     DRKIT_TRY(engine::visit_selected(ctx_, manifest, options_,
                                      [&](format::Record&& record) { return take(std::move(record)); }));
@@ -104,15 +117,18 @@ class RestoreRun {
   RestoreResult result_;
 };
 
-Result<RestoreStats> count_selected(const Context& ctx, const engine::SnapshotReader& reader,
-                                    const RestoreOptions& options) {
-  RestoreStats stats;
+Result<Counted> count_selected(const Context& ctx, const engine::SnapshotReader& reader,
+                               const RestoreOptions& options) {
+  Counted counted;
   repo::ManifestReader manifest = reader.manifest();
   DRKIT_TRY(engine::visit_selected(ctx, manifest, options, [&](format::Record&& record) -> Result<void> {
-    count(record.entry, stats);
+    Entry& entry = record.entry;
+    count(entry, counted.stats);
+    const bool top = !entry.path.empty() && entry.path.find('/') == std::string::npos;
+    if (top && counted.top_names.size() < kMaxTopNames) counted.top_names.push_back(std::move(entry.path));
     return {};
   }));
-  return stats;
+  return counted;
 }
 
 }  // namespace
@@ -120,17 +136,31 @@ Result<RestoreStats> count_selected(const Context& ctx, const engine::SnapshotRe
 Result<RestoreStats> plan_restore(const Context& ctx, const Repository& repository, const Snapshot& snapshot,
                                   const RestoreOptions& options) {
   DRKIT_ASSIGN(const engine::SnapshotReader reader, engine::SnapshotReader::open(ctx, repository, snapshot));
-  return count_selected(ctx, reader, options);
+  DRKIT_ASSIGN(const Counted counted, count_selected(ctx, reader, options));
+  return counted.stats;
+}
+
+Result<RestorePlan> plan_restore(const Context& ctx, const Repository& repository, const Snapshot& snapshot,
+                                 RestoreTarget& target, const RestoreOptions& options) {
+  DRKIT_ASSIGN(const engine::SnapshotReader reader, engine::SnapshotReader::open(ctx, repository, snapshot));
+  DRKIT_ASSIGN(Counted counted, count_selected(ctx, reader, options));
+  RestorePlan plan{counted.stats, {}};
+  const EntryFeed feed = [&](const std::function<Result<void>(const Entry&)>& visit) -> Result<void> {
+    repo::ManifestReader manifest = reader.manifest();
+    return engine::visit_selected(ctx, manifest, options, [&](format::Record&& record) { return visit(record.entry); });
+  };
+  DRKIT_ASSIGN(plan.removals, target.plan_removals(ctx, settings_of(options, std::move(counted)), feed));
+  return plan;
 }
 
 Result<RestoreResult> restore(const Context& ctx, const Repository& repository, const Snapshot& snapshot,
                               RestoreTarget& target, const RestoreOptions& options) {
   DRKIT_ASSIGN(engine::SnapshotReader reader, engine::SnapshotReader::open(ctx, repository, snapshot));
-  DRKIT_ASSIGN(const RestoreStats plan, count_selected(ctx, reader, options));
-  if (plan.entries == 0 && !options.includes.empty()) {
+  DRKIT_ASSIGN(Counted plan, count_selected(ctx, reader, options));
+  if (plan.stats.entries == 0 && !options.includes.empty()) {
     return Error(ErrorCode::not_found, "nothing in the snapshot matches what to include");
   }
-  return RestoreRun(ctx, std::move(reader), target, options).run(plan);
+  return RestoreRun(ctx, std::move(reader), target, options).run(std::move(plan));
 }
 
 }  // namespace drkit

@@ -27,7 +27,7 @@ Result<void> RestoreWindow::add(const format::Record& record) {
   file.entry = record.entry;
   std::size_t pieces = 0;
   const auto add_piece = [&](std::uint64_t offset, const format::Extent& extent) -> Result<void> {
-    auto location = chunks_->locate(extent.chunk, std::uint64_t{extent.chunk_offset} + extent.length_bytes);
+    auto location = chunks_->locate(ctx_, extent.chunk, std::uint64_t{extent.chunk_offset} + extent.length_bytes);
     if (!location) return Error(std::move(location).error()).with("path", record.entry.path);
     if (extent.length_bytes > location->plain_bytes ||
         extent.chunk_offset > location->plain_bytes - extent.length_bytes ||

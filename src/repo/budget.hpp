@@ -14,6 +14,7 @@ struct Budget {
   std::size_t pack_bytes = 0;   ///< a pack is closed at this size; about three exist at once
   std::size_t frames_in_flight = 0;  ///< each holds up to about 5 MiB plain and as much sealed
   std::size_t spool_bytes = 0;       ///< records sorted in memory before they go to a temporary file
+  std::size_t whole_bytes = 0;       ///< of a pack that is read at once because a part of it was bad
   std::size_t window_bytes = 0;      ///< plain bytes that a restore orders by pack at once
 
   static Budget of(std::uint64_t memory_bytes, unsigned parallel) {
@@ -31,6 +32,7 @@ struct Budget {
     // What frames, window and compressor take is set aside first; the rest is for packs, with room for other things.
     budget.pack_bytes = std::clamp((memory - 32 * kMiB) / 7, 4 * kMiB, 16 * kMiB);
     budget.spool_bytes = memory / 16;
+    budget.whole_bytes = memory / 8;
     budget.window_bytes = memory * 4;
     return budget;
   }

@@ -14,9 +14,6 @@ constexpr std::size_t kCachedFrames = 6;
 
 constexpr std::size_t kRememberedBad = 4096;
 
-// Packs of this library are smaller. One is held at once, which the smallest budget of memory has room for.
-constexpr std::uint64_t kMaxWholeBytes = std::uint64_t{32} << 20;
-
 // What is wrong with one copy says nothing of the others.
 bool another_may_be_good(const Error& error) {
   return error.code() == ErrorCode::corrupt || error.code() == ErrorCode::io;
@@ -33,8 +30,13 @@ Result<std::shared_ptr<ChunkReader>> ChunkReader::open(const Context& ctx, std::
 }
 
 // Copies that were found bad come last, those that a prune is about to remove before them.
-Result<std::vector<Location>> ChunkReader::copies_of(format::PackType type, const crypto::ChunkId& id) const {
+Result<std::vector<Location>> ChunkReader::copies_of(const Context& ctx, format::PackType type,
+                                                     const crypto::ChunkId& id) {
   DRKIT_ASSIGN(std::vector<Location> copies, index_->find(type, id));
+  if (copies.empty()) {
+    DRKIT_TRY(look_beyond_the_index(ctx));
+    DRKIT_ASSIGN(copies, index_->find(type, id));
+  }
   if (copies.empty()) {
     return Error(ErrorCode::corrupt, "chunk is missing: no index object lists it").with("chunk", base::to_hex(id));
   }
@@ -45,8 +47,18 @@ Result<std::vector<Location>> ChunkReader::copies_of(format::PackType type, cons
   return copies;
 }
 
-Result<Location> ChunkReader::locate(const crypto::ChunkId& id, std::uint64_t bytes) const {
-  DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(format::PackType::data, id));
+// Index objects may be lost, too: what packs there are say themselves what they hold.
+Result<void> ChunkReader::look_beyond_the_index(const Context& ctx) {
+  DRKIT_ASSIGN(const base::Turn::Held turn, looking_.take(ctx));
+  if (looked_beyond_) return {};
+  ctx.write_log(LogLevel::warning, "a chunk is in no index object: packs that none lists are read");
+  DRKIT_TRY(impl_->add_unlisted_packs(ctx, *index_, true));
+  looked_beyond_ = true;
+  return {};
+}
+
+Result<Location> ChunkReader::locate(const Context& ctx, const crypto::ChunkId& id, std::uint64_t bytes) {
+  DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(ctx, format::PackType::data, id));
   // An index object may lie about lengths as about anything else.
   const auto long_enough =
       std::find_if(copies.begin(), copies.end(), [&](const Location& copy) { return copy.plain_bytes >= bytes; });
@@ -74,20 +86,47 @@ Result<Bytes> ChunkReader::fetch(const Context& ctx, std::uint32_t pack, std::ui
 Result<Bytes> ChunkReader::fetch_again(const Context& ctx, std::uint32_t pack, std::uint64_t offset,
                                        std::uint64_t length, const Error& why) {
   if (!another_may_be_good(why)) return why;
-  const std::lock_guard lock(whole_mutex_);
+  const auto mirror = mirror_control(impl_->storage);
+  std::unique_lock lock(whole_mutex_);
+  if (hopeless_packs_.contains(pack)) return why;
+  if (mirror != nullptr) {
+    DRKIT_TRY(examine(ctx, *mirror, pack, why));
+    lock.unlock();
+    return fetch(ctx, pack, offset, length);
+  }
   DRKIT_TRY(load_whole(ctx, pack, why));
   if (offset > whole_.size() || length > whole_.size() - offset) return why;
   const ByteView part = ByteView(whole_).subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(length));
   return Bytes(part.begin(), part.end());
 }
 
+void ChunkReader::give_up(std::uint32_t pack) {
+  if (hopeless_packs_.size() >= kRememberedBad) hopeless_packs_.clear();
+  hopeless_packs_.insert(pack);
+}
+
+Result<void> ChunkReader::examine(const Context& ctx, MirrorControl& mirror, std::uint32_t pack, const Error& why) {
+  if (examined_packs_.contains(pack)) return {};
+  const std::string key = pack_name(pack);
+  auto right = mirror.examine(ctx, key);
+  if (!right && right.error().code() == ErrorCode::cancelled) return std::move(right).error();
+  if (!right || !*right) {
+    give_up(pack);
+    return why;
+  }
+  ctx.write_log(LogLevel::warning, "a part of " + key + " came bad, another copy is right: " + why.to_string());
+  if (examined_packs_.size() >= kRememberedBad) examined_packs_.clear();
+  examined_packs_.insert(pack);
+  return {};
+}
+
 Result<void> ChunkReader::load_whole(const Context& ctx, std::uint32_t pack, const Error& why) {
   if (!whole_.empty() && whole_pack_ == pack) return {};
   DRKIT_ASSIGN(const PackRef ref, index_->pack(pack));
-  if (ref.size_bytes > kMaxWholeBytes || hopeless_packs_.contains(pack)) return why;
+  if (ref.size_bytes > impl_->budget.whole_bytes) return why;
   whole_ = Bytes();
   const std::string key = pack_key(ref.type, ref.name);
-  auto bytes = impl_->storage->get(ctx, key, {0, kMaxWholeBytes + 1});
+  auto bytes = impl_->storage->get(ctx, key, {0, ref.size_bytes + std::uint64_t{1}});
   if (!bytes && bytes.error().code() == ErrorCode::cancelled) return std::move(bytes).error();
   if (bytes && crypto::sha256(*bytes) == ref.name) {
     ctx.write_log(LogLevel::warning, "a part of " + key + " came bad, all of it is right: " + why.to_string());
@@ -96,8 +135,7 @@ Result<void> ChunkReader::load_whole(const Context& ctx, std::uint32_t pack, con
     whole_pack_ = pack;
     return {};
   }
-  if (hopeless_packs_.size() >= kRememberedBad) hopeless_packs_.clear();
-  hopeless_packs_.insert(pack);
+  give_up(pack);
   return why;
 }
 
@@ -199,7 +237,7 @@ Result<Bytes> ChunkReader::read_again(const Context& ctx, const crypto::ChunkId&
 }
 
 Result<Bytes> ChunkReader::read(const Context& ctx, format::PackType type, const crypto::ChunkId& id) {
-  DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(type, id));
+  DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(ctx, type, id));
   std::optional<Error> first;
   for (const Location& copy : copies) {
     auto bytes = read_copy(ctx, id, copy);
@@ -217,7 +255,7 @@ Result<Bytes> ChunkReader::read(const Context& ctx, format::PackType type, const
 Result<Bytes> ChunkReader::read_elsewhere(const Context& ctx, const crypto::ChunkId& id, const FrameRef& bad,
                                           const Error& why) {
   if (!another_may_be_good(why)) return why;
-  DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(format::PackType::data, id));
+  DRKIT_ASSIGN(const std::vector<Location> copies, copies_of(ctx, format::PackType::data, id));
   if (copies.size() == 1) return read_again(ctx, id, copies.front(), why);
   pass_over(ctx, bad, why);
   auto bytes = read(ctx, format::PackType::data, id);

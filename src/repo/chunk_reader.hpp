@@ -10,6 +10,8 @@
 #include <set>
 #include <vector>
 
+#include <drkit/mirror.hpp>
+
 #include "base/buffer.hpp"
 #include "codec/codec.hpp"
 #include "crypto/chunk_id.hpp"
@@ -38,11 +40,12 @@ class ChunkReader {
 
   /// Where a chunk of a file is: of several copies one that was not found bad and has `bytes` bytes, if there is one.
   /// Errors: corrupt when no index lists it.
-  Result<Location> locate(const crypto::ChunkId& id, std::uint64_t bytes = 0) const;
+  Result<Location> locate(const Context& ctx, const crypto::ChunkId& id, std::uint64_t bytes = 0);
   /// Bytes of a pack.
   Result<Bytes> fetch(const Context& ctx, std::uint32_t pack, std::uint64_t offset, std::uint64_t length);
-  /// The same out of the whole pack, after a part of it was bad: read without a range its bytes are proven by its name,
-  /// also to a mirror, which takes them from another copy. Tried once for each pack. Errors: `why`; cancelled.
+  /// The same again, after what came was bad. A mirror looks for the copies on which the whole pack is right; elsewhere
+  /// the whole pack is read, if it is not too large for the memory given: its name proves it. Either is tried once for
+  /// each pack. Errors: `why`; cancelled.
   Result<Bytes> fetch_again(const Context& ctx, std::uint32_t pack, std::uint64_t offset, std::uint64_t length,
                             const Error& why);
   /// Opens and decodes a frame from its sealed bytes. Errors: corrupt, naming the object.
@@ -70,8 +73,11 @@ class ChunkReader {
   Result<Frame> open_and_keep(const FrameRef& frame, ByteView sealed);
   Result<Bytes> cut(const crypto::ChunkId& id, const Location& copy, const base::Buffer& frame) const;
   Result<Bytes> read_again(const Context& ctx, const crypto::ChunkId& id, const Location& copy, const Error& why);
+  Result<void> examine(const Context& ctx, MirrorControl& mirror, std::uint32_t pack, const Error& why);
+  void give_up(std::uint32_t pack);
   Result<void> load_whole(const Context& ctx, std::uint32_t pack, const Error& why);
-  Result<std::vector<Location>> copies_of(format::PackType type, const crypto::ChunkId& id) const;
+  Result<std::vector<Location>> copies_of(const Context& ctx, format::PackType type, const crypto::ChunkId& id);
+  Result<void> look_beyond_the_index(const Context& ctx);
   Result<Bytes> read_copy(const Context& ctx, const crypto::ChunkId& id, const Location& copy);
   void pass_over(const Context& ctx, const FrameRef& bad, const Error& why);
 
@@ -83,9 +89,12 @@ class ChunkReader {
   std::list<std::pair<FrameRef, Frame>> frames_;  // newest first
   std::set<FrameRef> bad_frames_;                 ///< tried last
   std::set<std::uint32_t> warned_packs_;          ///< one line for each is enough
-  std::mutex whole_mutex_;                        ///< of the following
-  Bytes whole_;                                   ///< a pack, of which parts were bad
+  base::Turn looking_;                            ///< of the following
+  bool looked_beyond_ = false;
+  std::mutex whole_mutex_;  ///< of the following
+  Bytes whole_;             ///< a pack, of which parts were bad
   std::uint32_t whole_pack_ = 0;
+  std::set<std::uint32_t> examined_packs_;
   std::set<std::uint32_t> hopeless_packs_;
 };
 

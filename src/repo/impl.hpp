@@ -2,12 +2,12 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <shared_mutex>
 #include <string>
 
 #include <drkit/repository.hpp>
 
+#include "base/turn.hpp"
 #include "format/keys.hpp"
 #include "format/pack.hpp"
 #include "repo/budget.hpp"
@@ -28,14 +28,15 @@ struct Repository::Impl {
   std::string cache_directory;
   repo::Budget budget;
 
-  /// The index, loaded on first use and kept up to date by later calls with `refresh`.
-  /// Errors: corrupt (names the object), and the storage's.
+  /// The index, loaded on first use and kept up to date by later calls with `refresh`. One caller loads it, the others
+  /// wait. Errors: corrupt (names the object), cancelled (also while it waits), and the storage's.
   Result<std::shared_ptr<repo::Index>> index(const Context& ctx, bool refresh = false);
   /// Puts an index object that lists the packs, then adds them to `index` and to what index() answers: in this order,
   /// for nobody may rely on a pack that no index object lists. Returns the object's size.
   Result<std::uint64_t> list_packs(const Context& ctx, repo::Index& index, const std::vector<format::PackInfo>& packs);
-  /// For readers, when index objects are damaged: every pack that no index object lists speaks for itself.
-  Result<void> add_unlisted_packs(const Context& ctx, repo::Index& index);
+  /// For readers, when index objects are damaged or a chunk is in none: every pack that no index object lists speaks
+  /// for itself.
+  Result<void> add_unlisted_packs(const Context& ctx, repo::Index& index, bool something_is_missing = false);
   /// A directory for temporary files of bounded size.
   std::string spool_directory() const;
 
@@ -45,7 +46,7 @@ struct Repository::Impl {
   Result<bool> build_index(const Context& ctx, const std::vector<std::string>& objects,
                            const std::vector<std::string>& skipped);
 
-  std::mutex index_mutex_;
+  base::Turn index_turn_;  ///< of the following
   std::shared_ptr<repo::Index> index_;
   std::vector<std::string> index_objects_;  ///< keys that index_ was made of, sorted
   std::vector<std::string> damaged_index_;  ///< keys that it lacks

@@ -200,7 +200,7 @@ Result<bool> Repository::Impl::build_index(const Context& ctx, const std::vector
 Result<std::uint64_t> Repository::Impl::list_packs(const Context& ctx, repo::Index& index,
                                                    const std::vector<format::PackInfo>& packs) {
   DRKIT_ASSIGN(ObjectInfo object, repo::put_index(ctx, *this, {{}, packs}));
-  const std::lock_guard lock(index_mutex_);
+  DRKIT_ASSIGN(const base::Turn::Held turn, index_turn_.take(ctx));
   for (const format::PackInfo& pack : packs) {
     DRKIT_TRY(index.add(pack));
     // Another one when index() was made afresh meanwhile; in the same one it is known already.
@@ -213,7 +213,7 @@ Result<std::uint64_t> Repository::Impl::list_packs(const Context& ctx, repo::Ind
 }
 
 Result<std::shared_ptr<repo::Index>> Repository::Impl::index(const Context& ctx, bool refresh) {
-  const std::lock_guard lock(index_mutex_);
+  DRKIT_ASSIGN(const base::Turn::Held turn, index_turn_.take(ctx));
   if (index_ && !refresh) return index_;
   constexpr int kAttempts = 10;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -244,9 +244,9 @@ Result<bool> Repository::Impl::refresh_index(const Context& ctx) {
   return std::includes(now.begin(), now.end(), objects.begin(), objects.end());
 }
 
-Result<void> Repository::Impl::add_unlisted_packs(const Context& ctx, repo::Index& index) {
-  {
-    const std::lock_guard lock(index_mutex_);
+Result<void> Repository::Impl::add_unlisted_packs(const Context& ctx, repo::Index& index, bool something_is_missing) {
+  if (!something_is_missing) {
+    DRKIT_ASSIGN(const base::Turn::Held turn, index_turn_.take(ctx));
     if (damaged_index_.empty()) return {};
   }
   std::vector<ObjectInfo> packs;

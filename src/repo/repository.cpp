@@ -1,7 +1,6 @@
 // Creating, opening and listing repositories.
 #include <drkit/repository.hpp>
 #include <drkit/storage.hpp>
-#include <drkit/wal_files.hpp>
 
 #include <algorithm>
 
@@ -210,7 +209,8 @@ static Result<Snapshot> find_latest(const Context& ctx, const Repository& reposi
   std::vector<DamagedSnapshot> damaged;
   DRKIT_ASSIGN(std::vector<Snapshot> all, repository.snapshots(ctx, filter, &damaged));
   if (!damaged.empty()) {
-    return Error(ErrorCode::corrupt, "a damaged snapshot may be the latest: name one by its id, or forget the damaged")
+    return Error(ErrorCode::corrupt,
+                 "a damaged or missing snapshot may be the latest: name one by its id, or forget that one")
         .with("snapshot", damaged.front().id)
         .caused_by(std::move(damaged.front().error));
   }

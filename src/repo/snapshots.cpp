@@ -87,49 +87,11 @@ std::vector<format::Predecessor> predecessors_of(const std::vector<LoadedSnapsho
   return named;
 }
 
-/// Oldest first: a snapshot comes after all that it names, whatever the clocks said; among equals the time decides.
-void sort_by_history(std::vector<LoadedSnapshot>& snapshots) {
-  std::sort(snapshots.begin(), snapshots.end(), [](const LoadedSnapshot& a, const LoadedSnapshot& b) {
-    return std::pair(a.value.time_ns, a.value.id) < std::pair(b.value.time_ns, b.value.id);
-  });
-  std::map<std::string, std::size_t> place;
-  for (std::size_t i = 0; i < snapshots.size(); ++i) place[snapshots[i].value.id] = i;
-  std::vector<std::size_t> awaited(snapshots.size(), 0);
-  std::vector<std::vector<std::size_t>> followers(snapshots.size());
-  for (std::size_t i = 0; i < snapshots.size(); ++i) {
-    for (const format::Predecessor& predecessor : snapshots[i].predecessors) {
-      const auto before = place.find(predecessor.id);
-      if (before == place.end() || before->second == i) continue;
-      followers[before->second].push_back(i);
-      ++awaited[i];
-    }
-  }
-  std::set<std::size_t> ready;
-  for (std::size_t i = 0; i < snapshots.size(); ++i) {
-    if (awaited[i] == 0) ready.insert(i);
-  }
-  std::vector<std::size_t> order;
-  while (!ready.empty()) {
-    const std::size_t next = *ready.begin();
-    ready.erase(ready.begin());
-    order.push_back(next);
-    for (const std::size_t follower : followers[next]) {
-      if (--awaited[follower] == 0) ready.insert(follower);
-    }
-  }
-  // Digests make a circle impossible; were there one, the order of times would have to do.
-  if (order.size() != snapshots.size()) return;
-  std::vector<LoadedSnapshot> sorted;
-  sorted.reserve(snapshots.size());
-  for (const std::size_t i : order) sorted.push_back(std::move(snapshots[i]));
-  snapshots = std::move(sorted);
-}
-
 /// What is known of the snapshots when their history is checked.
 struct History {
   std::map<std::string, format::Digest> present;
   std::set<std::string> forgotten;
-  std::set<std::string> damaged;  ///< and said to be
+  std::set<std::string> damaged;  ///< or missing, and said to be
 };
 
 std::string snapshot_key(const std::string& id) { return std::string(kSnapshotPrefix) + id; }
@@ -162,7 +124,10 @@ Result<void> check_present(const Context& ctx, Repository::Impl& impl, const His
   if (!digest) {
     DRKIT_ASSIGN(const bool forgotten, has_tombstone(ctx, impl, std::string(kTombstonePrefix) + expected.id));
     if (forgotten) return {};
-    return Error(ErrorCode::corrupt, "a snapshot is missing and was never forgotten: the storage was rolled back")
+    return Error(ErrorCode::corrupt,
+                 "a snapshot is missing and was never forgotten: the storage was rolled back, or lost it; bring its "
+                 "newer "
+                 "state back, or forget the snapshot")
         .with("key", snapshot_key(expected.id));
   }
   if (*digest == expected.object_digest || expected.object_digest == format::Digest{}) return {};
@@ -183,22 +148,28 @@ Result<std::set<std::string>> load_tombstones(const Context& ctx, Repository::Im
   return forgotten;
 }
 
-// Every snapshot named by a later one, or remembered by this machine, is there with the same bytes or was forgotten.
+// Every snapshot named by a later one, or remembered by this machine, is there with the same bytes or was forgotten:
+// others are added to the damaged.
 Result<void> check_history(const Context& ctx, Repository::Impl& impl, const std::vector<LoadedSnapshot>& snapshots,
-                           std::set<std::string> forgotten, const std::vector<DamagedSnapshot>& damaged) {
+                           std::set<std::string> forgotten, std::vector<DamagedSnapshot>& damaged) {
   History history;
   history.forgotten = std::move(forgotten);
   for (const DamagedSnapshot& snapshot : damaged) history.damaged.insert(snapshot.id);
   for (const LoadedSnapshot& snapshot : snapshots) history.present[snapshot.value.id] = snapshot.object_digest;
+  const auto check = [&](const format::Predecessor& expected) -> Result<void> {
+    auto there = check_present(ctx, impl, history, expected);
+    if (there || there.error().code() != ErrorCode::corrupt) return there;
+    history.damaged.insert(expected.id);
+    damaged.push_back({expected.id, std::move(there).error()});
+    return {};
+  };
   for (const LoadedSnapshot& snapshot : snapshots) {
-    for (const format::Predecessor& expected : snapshot.predecessors) {
-      DRKIT_TRY(check_present(ctx, impl, history, expected));
-    }
+    for (const format::Predecessor& expected : snapshot.predecessors) DRKIT_TRY(check(expected));
   }
   DRKIT_ASSIGN(const std::vector<format::Predecessor> remembered, load_heads(impl));
   std::vector<format::Predecessor> heads = heads_of(snapshots);
   for (const format::Predecessor& expected : remembered) {
-    DRKIT_TRY(check_present(ctx, impl, history, expected));
+    DRKIT_TRY(check(expected));
     // Another program saw more than this listing did.
     if (!history.present.contains(expected.id) && !history.forgotten.contains(expected.id)) heads.push_back(expected);
   }
@@ -301,7 +272,7 @@ Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl
   std::vector<DamagedSnapshot> damaged;
   DRKIT_ASSIGN(const std::vector<LoadedSnapshot> before, load_snapshots(ctx, impl, &damaged));
   for (const DamagedSnapshot& snapshot : damaged) {
-    ctx.write_log(LogLevel::warning, "another snapshot is damaged: " + snapshot.error.to_string());
+    ctx.write_log(LogLevel::warning, "another snapshot is damaged or missing: " + snapshot.error.to_string());
   }
   public_part.predecessors = predecessors_of(before, damaged);
   format::SnapshotObject object;
@@ -344,8 +315,8 @@ Result<std::vector<LoadedSnapshot>> load_snapshots(const Context& ctx, Repositor
   DRKIT_ASSIGN(const std::set<std::string> forgotten, load_tombstones(ctx, impl));
   std::erase_if(snapshots, [&](const LoadedSnapshot& snapshot) { return forgotten.contains(snapshot.value.id); });
   std::erase_if(damaged, [&](const DamagedSnapshot& snapshot) { return forgotten.contains(snapshot.id); });
-  if (!damaged.empty() && taken == nullptr) return std::move(damaged.front().error);
   DRKIT_TRY(check_history(ctx, impl, snapshots, forgotten, damaged));
+  if (!damaged.empty() && taken == nullptr) return std::move(damaged.front().error);
   if (taken != nullptr) *taken = std::move(damaged);
   return snapshots;
 }
@@ -380,7 +351,16 @@ Result<void> forget_snapshot(const Context& ctx, Repository::Impl& impl, const s
   if (loaded) digest = (*loaded)->object_digest;
   const Bytes text = format::encode_tombstone(ctx.clock->wall_ns(), digest);
   DRKIT_ASSIGN(const Bytes sealed, seal_shared(impl, format::Kind::tombstone, *object_id, text));
-  const auto put = put_object(ctx, *impl.storage, std::string(kTombstonePrefix) + id, format::Kind::tombstone, sealed);
+  // The tombstone comes first: a snapshot that is gone without one would look like a storage that went back in time.
+  const auto put =
+      impl.storage->put(ctx, std::string(kTombstonePrefix) + id, format::wrap_envelope(format::Kind::tombstone, sealed),
+                        {.if_absent = true, .makes_room = true});
+  if (!put && put.error().code() == ErrorCode::no_space) {
+    return Error(ErrorCode::no_space,
+                 "no room for the note that it is forgotten: free some kilobytes beside the repository, then try again")
+        .with("snapshot", id)
+        .caused_by(put.error());
+  }
   if (!put && put.error().code() != ErrorCode::already_exists) return put;
   return impl.storage->remove(ctx, snapshot_key(id));
 }

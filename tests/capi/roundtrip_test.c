@@ -179,7 +179,8 @@ static void check_repository(const drk_repository* repository, drk_storage* stor
   drk_check_options options = DRK_CHECK_OPTIONS_INIT;
   options.level = DRK_CHECK_FILES;
   OK(drk_check(NULL, repository, "latest", &options, &report, &err));
-  CHECK(drk_report_ok(report) == 1);
+  CHECK(drk_report_ok(report) == 1 && drk_report_status(report) == DRK_CHECK_COMPLETE);
+  CHECK(drk_report_not_looked_at_count(report) == 0 && drk_report_not_looked_at(report, 0) == NULL);
   CHECK(drk_report_finding_count(report) == 0 && drk_report_findings_total(report) == 0);
   FAILS(DRK_INVALID_ARGUMENT, drk_report_finding(report, 0, &finding, &err));
   OK(drk_report_to_json(report, &text, &err));
@@ -196,7 +197,13 @@ static void check_repository(const drk_repository* repository, drk_storage* stor
   FAILS(DRK_INVALID_ARGUMENT, drk_check(NULL, repository, NULL, &options, &report, &err));
   OK(drk_check_objects(NULL, storage, 100, &report, &err));
   CHECK(drk_report_ok(report) == 1);
+  CHECK(drk_report_not_looked_at_count(report) > 0 && drk_report_not_looked_at(report, 0)[0] != '\0');
   drk_report_free(report);
+}
+
+static int is_stray(const char* path, void* shown) {
+  *(int*)shown += strcmp(path, "stray") == 0;
+  return 0;
 }
 
 static void restore_and_compare(const drk_repository* repository, const char* id) {
@@ -206,6 +213,8 @@ static void restore_and_compare(const drk_repository* repository, const char* id
   drk_problem problem = DRK_PROBLEM_INIT;
   drk_restore_stats stats = DRK_RESTORE_STATS_INIT;
   drk_restore_options options = DRK_RESTORE_OPTIONS_INIT;
+  uint64_t removed = 0;
+  int shown = 0;
   OK(drk_restore_plan(NULL, repository, id, NULL, &stats, &err));
   CHECK(stats.files == 2 && stats.bytes == 6 + 16 * 40000);
   CHECK(access(below("out"), F_OK) != 0);
@@ -225,7 +234,13 @@ static void restore_and_compare(const drk_repository* repository, const char* id
   FAILS(DRK_PRECONDITION_FAILED, drk_restore(NULL, repository, id, below("out"), NULL, &result, &err));
   CHECK(result == NULL);
   options.delta = 1;
+  write_file(below("out/stray"), "stray", 1);
+  OK(drk_restore_plan_removals(NULL, repository, id, below("out"), &options, &removed, is_stray, &shown, &err));
+  CHECK(removed == 1 && shown == 1);
+  FAILS(DRK_PRECONDITION_FAILED,
+        drk_restore_plan_removals(NULL, repository, id, "/usr", &options, &removed, NULL, NULL, &err));
   OK(drk_restore(NULL, repository, id, below("out"), &options, &result, &err));
+  CHECK(access(below("out/stray"), F_OK) != 0);
   OK(drk_restore_result_stats(result, &stats, &err));
   CHECK(stats.bytes_written == 0);
   drk_restore_result_free(result);

@@ -132,6 +132,10 @@ static void list_and_verify_tell(drk_repository* repository) {
   CHECK(drk_wal_report_window_count(report) == 0); /* no snapshot, no way back */
   FAILS(DRK_INVALID_ARGUMENT, drk_wal_report_window(report, 0, &window, &err));
   drk_wal_report_free(report);
+  OK(drk_wal_verify_read(NULL, repository, &report, &err));
+  CHECK(drk_wal_report_problem_count(report) == 1);
+  FAILS(DRK_INVALID_ARGUMENT, drk_wal_verify_read(NULL, NULL, &report, &err));
+  drk_wal_report_free(report);
   drk_wal_report_free(NULL);
   CHECK(drk_wal_report_ok(NULL) == 0 && drk_wal_report_window_count(NULL) == 0);
 }
@@ -183,6 +187,29 @@ static void a_plan_needs_a_snapshot(drk_repository* repository) {
   drk_pitr_plan_free(NULL);
 }
 
+/* Another repository in the place of an opened one is not taken for it. */
+static void it_knows_its_place(const drk_repository* repository, drk_storage* storage) {
+  drk_error* err = NULL;
+  drk_storage* other = NULL;
+  drk_repository* stranger = NULL;
+  int there = 0;
+  OK(drk_repository_is_in(NULL, repository, storage, &there, &err));
+  CHECK(there == 1);
+  OK(drk_storage_open(NULL, "mem:", NULL, &other, &err));
+  OK(drk_repository_is_in(NULL, repository, other, &there, &err));
+  CHECK(there == 0);
+  stranger = create_repository(other, "pw");
+  there = 1;
+  OK(drk_repository_is_in(NULL, repository, other, &there, &err));
+  CHECK(there == 0);
+  OK(drk_repository_is_in(NULL, stranger, other, &there, &err));
+  CHECK(there == 1);
+  FAILS(DRK_INVALID_ARGUMENT, drk_repository_is_in(NULL, NULL, other, &there, &err));
+  FAILS(DRK_INVALID_ARGUMENT, drk_repository_is_in(NULL, repository, other, NULL, &err));
+  drk_repository_free(stranger);
+  drk_storage_free(other);
+}
+
 int main(void) {
   drk_error* err = NULL;
   drk_storage* storage = NULL;
@@ -196,6 +223,7 @@ int main(void) {
     list_and_verify_tell(repository);
     receive_ends_when_told(repository);
     a_plan_needs_a_snapshot(repository);
+    it_knows_its_place(repository, storage);
   }
   drk_repository_free(repository);
   drk_storage_free(storage);

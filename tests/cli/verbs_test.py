@@ -91,6 +91,51 @@ class Verbs(harness.Case):
         self.assertLess(done["stats"]["bytes_written"], 100_000)
         self.assertGreater(done["stats"]["bytes_kept"], 700_000)
 
+    def test_plan_of_a_delta_lists_what_it_would_remove(self):
+        self.init_and_backup()
+        target = self.dir / "restored"
+        self.run_drkit("restore", self.repo, "latest", target)
+        (target / "sub" / "extra").mkdir()
+        (target / "sub" / "extra" / "file").write_text("mine")
+        words = ("restore", self.repo, "latest", target, "--delta", "--plan")
+        self.assertIn("would remove 2 entries that are not in the snapshot:\n  sub/extra\n  sub/extra/file\n",
+                      self.run_drkit(*words).text)
+        self.assertEqual(self.run_drkit(*words, "--json").json["removals"],
+                         {"entries": 2, "first": ["sub/extra", "sub/extra/file"]})
+        self.assertTrue((target / "sub" / "extra" / "file").exists())
+
+    def test_a_delta_from_a_damaged_repository_removes_nothing(self):
+        self.init_and_backup()
+        target = self.dir / "restored"
+        self.run_drkit("restore", self.repo, "latest", target)
+        (target / "hello.txt").write_text("HELLO\n")
+        os.link(target / "sub" / "numbers", self.dir / "other-name")
+        with open(target / "sub" / "numbers", "r+b") as file:
+            file.write(b"changed")
+        for pack in (self.repo / "data").rglob("*"):
+            if pack.is_file():
+                pack.unlink()
+        self.run_drkit("restore", self.repo, "latest", target, "--delta", code=5)
+        self.assertTrue((target / "hello.txt").exists())
+        self.assertTrue((target / "sub" / "numbers").read_bytes().startswith(b"changed"))
+
+    def test_a_delta_does_not_empty_a_place_that_has_nothing_of_the_snapshot(self):
+        self.init_and_backup()
+        (self.dir / "other").mkdir()
+        (self.dir / "other" / "precious").write_text("mine")
+        for more in ([], ["--plan"]):
+            refused = self.run_drkit("restore", self.repo, "latest", self.dir / "other", "--delta", *more, code=None)
+            self.assertNotEqual(refused.code, 0)
+            self.assertIn("nothing in the target is in the snapshot", refused.err)
+        self.assertEqual(os.listdir(self.dir / "other"), ["precious"])
+
+    def test_a_repository_in_its_own_source_is_told(self):
+        self.make_tree()
+        self.repo = self.tree / "sub" / "repo"
+        self.init()
+        self.assertIn("exclude it", self.run_drkit("backup", self.repo, self.tree).err)
+        self.assertNotIn("exclude it", self.run_drkit("backup", self.repo, self.tree, "--exclude", "sub/repo").err)
+
     def test_ls_looks_like_ls(self):
         self.init_and_backup()
         text = self.run_drkit("ls", self.repo, "latest").text

@@ -62,3 +62,27 @@ TEST_CASE("a damaged index object stops neither restores nor backups, and is nam
   CHECK(*restore_tree(Context(), after, *first) == tree);
   CHECK(*restore_tree(Context(), after, *second) == tree);
 }
+
+TEST_CASE("index objects that are gone stop no restore: the packs say what they hold") {
+  const StoragePtr storage = make_memory_storage();
+  REQUIRE(Repository::create(Context(), storage, cheap_password("pw")).ok());
+  const MemoryTree tree = random_tree(4, 5, 3000);
+  Repository repository = must_open(storage);
+  const auto snapshot = backup_tree(Context(), repository, tree);
+  REQUIRE(snapshot.ok());
+  for (const std::string& key : index_objects(storage)) REQUIRE(storage->remove(Context(), key).ok());
+  WarningLog log;
+  const Repository reader = must_open(storage);
+  CHECK(*restore_tree(log.context(), reader, *snapshot) == tree);
+  CHECK(log.names("no index object"));
+  CheckOptions options;
+  options.level = CheckLevel::files;
+  const auto report = check(Context(), must_open(storage), &*snapshot, {}, options);
+  REQUIRE_MESSAGE(report.ok(), report.error().to_string());
+  CHECK(report->findings.empty());
+  // A pack that is gone, too, is what is missing then.
+  for (const auto& [key, bytes] : objects_of(*storage)) {
+    if (key.starts_with("data/")) REQUIRE(storage->remove(Context(), key).ok());
+  }
+  CHECK(restore_tree(Context(), must_open(storage), *snapshot).error().code() == ErrorCode::corrupt);
+}

@@ -1,7 +1,10 @@
 // Storages and spools that are full: an honest error, nothing half written, and work goes on once there is room.
 #include <doctest/doctest.h>
 
+#include <sys/statvfs.h>
+
 #include <filesystem>
+#include <fstream>
 
 #include "crash/memory_tree.hpp"
 #include "repo/layout.hpp"
@@ -59,6 +62,77 @@ int back_up_until_full(const std::string& directory) {
   return last && *last == next ? 0 : 13;
 }
 
+bool is_full(const std::string& directory) {
+  struct statvfs status {};
+  return ::statvfs(directory.c_str(), &status) == 0 && status.f_bavail == 0;
+}
+
+// Takes the last block. False where the place is bounded in another way.
+bool fill_up(const std::string& directory) {
+  std::ofstream filler(directory + "/filler", std::ios::binary | std::ios::app);
+  const std::string block(4096, 'x');
+  while (filler.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+  }
+  return is_full(directory);
+}
+
+constexpr int kNotFull = 77;         // only root can bound a whole place
+constexpr unsigned kForgotten = 12;  // more than the reserve could do at once
+
+Result<Repository> many_snapshots(const std::string& directory) {
+  const Context ctx;
+  DRKIT_ASSIGN(const StoragePtr storage, make_local_storage(directory + "/repository", {.create = true}));
+  DRKIT_ASSIGN(Repository repository, Repository::create(ctx, storage, cheap_password("pw")));
+  use_small_packs(repository, 4 << 10, 8 << 10);
+  for (unsigned i = 0; i <= kForgotten; ++i) DRKIT_TRY(backup_tree(ctx, repository, random_tree(i, 2, 1000)));
+  return repository;
+}
+
+// Every snapshot but the last is forgotten with no byte free, each by a process of its own.
+int forget_when_full(const std::string& directory) {
+  const Context ctx;
+  if (const auto made = many_snapshots(directory); !made) return 1;
+  if (!fill_up(directory)) return kNotFull;
+  for (unsigned i = 0; i < kForgotten; ++i) {
+    auto storage = make_local_storage(directory + "/repository");
+    if (!storage) return 2;
+    if ((*storage)->put(ctx, "data/more", Bytes(8192), {}).ok()) return 3;
+    auto repository = Repository::open(ctx, *storage, opening("pw"));
+    if (!repository) return 4;
+    const auto snapshots = repository->snapshots(ctx);
+    if (!snapshots || snapshots->size() != kForgotten + 1 - i) return 5;
+    if (!repository->forget(ctx, snapshots->front().id)) return 6;
+    const auto left = repository->snapshots(ctx);
+    if (!left || left->size() != kForgotten - i) return 7;
+    if (!fill_up(directory)) return 8;
+  }
+  auto storage = make_local_storage(directory + "/repository");
+  auto repository = Repository::open(ctx, *storage, opening("pw"));
+  if (!repository) return 9;
+  const auto snapshots = repository->snapshots(ctx);
+  if (!snapshots || snapshots->size() != 1) return 10;
+  const auto restored = restore_tree(ctx, *repository, snapshots->front());
+  return restored && *restored == random_tree(kForgotten, 2, 1000) ? 0 : 11;
+}
+
+// Nothing was reserved: nothing is lost either, and the error says what to do.
+int forget_without_reserve(const std::string& directory) {
+  const Context ctx;
+  auto repository = many_snapshots(directory);
+  if (!repository) return 1;
+  std::filesystem::remove_all(directory + "/repository/reserve~");
+  if (!fill_up(directory)) return kNotFull;
+  const auto before = repository->snapshots(ctx);
+  if (!before || before->size() != kForgotten + 1) return 2;
+  const auto refused = repository->forget(ctx, before->front().id);
+  if (refused || refused.error().code() != ErrorCode::no_space) return 3;
+  if (refused.error().to_string().find("free some kilobytes") == std::string::npos) return 4;
+  const auto after = repository->snapshots(ctx);
+  if (!after || after->size() != before->size()) return 5;
+  std::filesystem::resize_file(directory + "/filler", std::filesystem::file_size(directory + "/filler") - 16384);
+  return repository->forget(ctx, before->front().id) ? 0 : 6;
+}
+
 int sort_until_full(const std::string& directory) {
   repo::RecordSorter sorter(directory, 64 << 10);
   for (int i = 0; i < 100'000; ++i) {
@@ -86,6 +160,17 @@ int index_until_full(const std::string& directory) {
 
 TEST_CASE("a storage that is full fails the backup and keeps what it has") {
   CHECK(on_full_disk(back_up_until_full) == 0);
+}
+
+TEST_CASE("on a disk without a free byte snapshots can be forgotten, one after the other") {
+  const int code = on_full_disk(forget_when_full);
+  CHECK((code == 0 || code == kNotFull));
+  if (code == kNotFull) MESSAGE("not run: nothing bounds the place as a whole here");
+}
+
+TEST_CASE("forgetting on a full disk where nothing was reserved changes nothing and says what helps") {
+  const int code = on_full_disk(forget_without_reserve);
+  CHECK((code == 0 || code == kNotFull));
 }
 
 TEST_CASE("a spool that is full is an error, never a shorter answer") {

@@ -95,9 +95,18 @@ TEST_CASE("a snapshot in the middle disappears: later ones name it, until its lo
   must_back_up(repository, 3);
   REQUIRE(storage->remove(Context(), "snapshots/" + middle).ok());
   must_be_rolled_back(must_open(storage, opening("pw")));
-  CHECK_FALSE(backup_tree(Context(), repository, random_tree(4, 1, 10)).ok());
+  // What is there can be listed and restored, and backups go on; only which is the latest is not said.
+  std::vector<DamagedSnapshot> missing;
+  CHECK(repository.snapshots(Context(), {}, &missing)->size() == 2);
+  REQUIRE(missing.size() == 1);
+  CHECK(missing[0].id == middle);
+  CHECK(repository.find_snapshot(Context(), first).ok());
+  CHECK(repository.find_snapshot(Context(), "latest").error().code() == ErrorCode::corrupt);
+  CHECK(*repository.find_snapshot_id(Context(), middle.substr(0, 8)) == middle);
+  REQUIRE(backup_tree(Context(), repository, random_tree(4, 1, 10)).ok());
+  must_be_rolled_back(must_open(storage, opening("pw")));
   REQUIRE(repository.forget(Context(), middle).ok());
-  CHECK(repository.snapshots(Context())->size() == 2);
+  CHECK(repository.snapshots(Context())->size() == 3);
   CHECK(repository.forget(Context(), std::string(32, 'a')).error().code() == ErrorCode::not_found);
 }
 

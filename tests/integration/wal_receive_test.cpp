@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <thread>
+#include <utility>
 
 #include <drkit/storage.hpp>
 #include <drkit/wal_receive.hpp>
@@ -35,8 +37,10 @@ class StuckStorage final : public Storage {
   }
   Result<void> remove(const Context& ctx, std::string_view key) override { return inner_->remove(ctx, key); }
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
+    if (const auto work = std::exchange(before_list, nullptr)) work();
     return inner_->list(ctx, prefix, visit);
   }
+  std::function<void()> before_list;  ///< once
   std::atomic<bool> stuck{false}, waiting{false};
 
  private:
@@ -120,4 +124,64 @@ TEST_CASE_FIXTURE(Fixture, "log that the storage does not take in after a cancel
   REQUIRE_MESSAGE(again.ok(), words(again));
   CHECK(again->unstored_bytes == 0);
   CHECK(again->gaps == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what another receiver stores meanwhile is not taken for log that the server has lost") {
+  REQUIRE(receive().ok());
+  const WalReceiveOptions mine = options;
+  storage->before_list = [&] {
+    sql("create table history as select 1 as id");
+    options.slot.clear();
+    const auto other = receive();
+    REQUIRE_MESSAGE(other.ok(), words(other));
+  };
+  const auto received = receive_wal(ctx, archive, server.conninfo(), mine);
+  REQUIRE_MESSAGE(received.ok(), words(received));
+  CHECK(received->gaps == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "with a spool what is acknowledged survives outages of storage and server together") {
+  options.durable = WalDurable::spool;
+  options.spool_directory = (folder / "spool").string();
+  REQUIRE(receive().ok());
+  const auto acknowledged = [&] {
+    return sql("select coalesce(bool_or(flush_lsn >= pg_current_wal_flush_lsn()), false) from pg_stat_replication") ==
+           "t";
+  };
+  const auto wait_acknowledged = [&] {
+    for (int round = 0; round < 2000 && !acknowledged(); ++round) std::this_thread::sleep_for(10ms);
+    CHECK(acknowledged());
+  };
+  WalReceiveOptions endless = options;
+  endless.until_lsn = 0;
+  Result<WalReceived> received = WalReceived{};
+  storage->stuck = true;
+  std::thread receiver([&] { received = receive_wal(ctx, archive, server.conninfo(), endless); });
+  for (int round = 0; round < 5; ++round) {
+    sql("create table t" + std::to_string(round) + " as select 1 as id");
+    sql("select pg_switch_wal()");
+    wait_acknowledged();
+    if (round == 2) {
+      server.stop();
+      server.start_again();
+    }
+  }
+  const auto end = std::stoull(sql("select (pg_current_wal_flush_lsn() - '0/0')::bigint"));
+  const auto before = archive.list({}, std::nullopt);
+  storage->stuck = false;
+  for (int round = 0; round < 2000; ++round) {
+    const auto objects = archive.list({}, std::nullopt);
+    REQUIRE(objects.ok());
+    if (objects->back().name.end >= end) break;
+    std::this_thread::sleep_for(10ms);
+  }
+  ctx.cancel.cancel();
+  receiver.join();
+  REQUIRE_MESSAGE(received.ok(), words(received));
+  CHECK(received->stored_lsn >= end);
+  CHECK(received->segments >= 5);
+  CHECK(received->connections == 2);
+  CHECK(received->unstored_bytes == 0);
+  REQUIRE(before.ok());
+  CHECK(before->back().name.end + (std::uint64_t{4} << 24) <= end);
 }

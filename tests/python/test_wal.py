@@ -37,3 +37,11 @@ def test_a_destination_without_a_folder_is_not_the_end_of_the_log(repo, tmp_path
     with pytest.raises(drkit.Error) as failed:
         drkit.get_wal(repo, segment.name, tmp_path / "absent" / "segment", system_id=7)
     assert failed.value.code == "io"
+
+
+def test_a_spool_is_a_folder_with_a_limit(repo, tmp_path):
+    with pytest.raises(drkit.Error) as failed:
+        drkit.receive_wal(repo, "no such = setting", spool=tmp_path / "spool", spool_bytes=1 << 20)
+    assert failed.value.code == "invalid_argument"
+    with pytest.raises(TypeError):
+        drkit.receive_wal(repo, "", spool_bytes=-1)

@@ -31,8 +31,9 @@ pg_reachable() {
 }
 
 # pg_create DIR BIN LIB [SETTING=VALUE...]: initdb with page checksums and settings that suit short-lived tests.
+# Of the settings, wal_segment_size (in MB) is initdb's.
 pg_create() {
-  local dir=$1 bin=$2 lib=$3
+  local dir=$1 bin=$2 lib=$3 setting segment_size=16
   shift 3
   mkdir -p "$dir"
   chmod 711 "$dir"
@@ -40,8 +41,11 @@ pg_create() {
   printf '%s' "$lib" >"$dir/lib"
   printf 'drkit-test\n' >"$dir/password"
   if [ "$(id -u)" = 0 ]; then chown "$pg_owner" "$dir" "$dir/password"; fi
+  for setting in "$@"; do
+    case $setting in wal_segment_size=*) segment_size=${setting#*=} ;; esac
+  done
   if ! pg_program "$dir" initdb -D "$dir/data" -U drkit -A scram-sha-256 --pwfile="$dir/password" \
-    -E UTF8 --locale=C --no-sync -k >"$dir/initdb.log" 2>&1; then
+    -E UTF8 --locale=C --no-sync -k --wal-segsize="$segment_size" >"$dir/initdb.log" 2>&1; then
     cat "$dir/initdb.log" >&2
     return 1
   fi
@@ -56,8 +60,8 @@ shared_buffers = 64MB
 wal_level = replica
 max_wal_senders = 10
 CONF
-  local setting
   for setting in "$@"; do
+    case $setting in wal_segment_size=*) continue ;; esac
     printf "%s = '%s'\n" "${setting%%=*}" "${setting#*=}" >>"$dir/data/postgresql.conf"
   done
   cat >"$dir/data/pg_hba.conf" <<HBA

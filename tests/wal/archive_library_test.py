@@ -100,6 +100,31 @@ class Library(Case):
         recovered, _ = self.pitr(primary, "--latest")
         self.assertEqual(recovered.sql(rows), before)
 
+    def test_a_repository_made_anew_is_noticed(self):
+        """A file counts as stored when it is in the repository that is at the address, not in one that was."""
+        primary = self.begin()
+        primary.sql("create table history (id int)")
+        self.wait_archived(primary, self.switch(primary, 1))
+        archiver = self.archiver(primary)
+
+        # Gone: nothing is stored any more, and nothing is made where it was that looks like it.
+        self.repo.rename(self.home / "before")
+        second = self.switch(primary, 2)
+        wait_for("a refusal", lambda: f'WARNING:  drkit_archive: "{second}" is not stored' in self.log_of(primary))
+        self.assertEqual(primary.sql("select failed_count > 0 from pg_stat_archiver"), "t")
+        shutil.rmtree(self.repo, ignore_errors=True)
+
+        # Another one in its place, with the same password, while the archiver has the former one open.
+        self.run_drkit("init", self.repo)
+        self.wait_archived(primary, self.switch(primary, 3))
+        self.repo.rename(self.home / "between")
+        self.run_drkit("init", self.repo)
+        third = self.switch(primary, 4)
+        self.wait_archived(primary, third)
+        self.run_drkit("wal", "get", self.repo, third, self.home / "third")
+        self.assertEqual((self.home / "third").stat().st_size, 16 << 20)
+        self.assertEqual(self.archiver(primary), archiver, "the archiver must live through all of it")
+
     def test_a_failure_is_a_warning(self):
         primary = self.begin()
         primary.sql("create table history (id int)")

@@ -25,14 +25,23 @@ def as_server():
     return ["setpriv", f"--reuid={ACCOUNT}", f"--regid={group}", "--init-groups", "env", "HOME=/tmp"]
 
 
-def wait_for(what, condition, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+def wait_for(what, condition, seconds=60, alive=None):
+    """Until the condition holds. Time in which this process, and so perhaps the whole machine, stood still is not counted.
+    `alive`: a process without which it never will."""
+    waited = 0.0
+    before = time.monotonic()
+    while True:
         value = condition()
         if value:
             return value
+        if alive is not None and alive.poll() is not None:
+            raise AssertionError(f"waiting for {what}: the process ended with {alive.returncode}: {alive.stderr.read()}")
+        if waited >= seconds:
+            raise AssertionError(f"waited {seconds} s for {what}")
         time.sleep(0.05)
-    raise AssertionError(f"waited {seconds} s for {what}")
+        now = time.monotonic()
+        waited += min(now - before, 1.0)
+        before = now
 
 
 class Cluster:
@@ -77,6 +86,10 @@ class Cluster:
     def make_bench_tables(self):
         subprocess.run([CLIENTS / "pgbench", "-i", "-q", "-s", "1", self.conninfo], check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def again(self):
+        script = SERVERS / ("postgres.sh" if MAJOR == 15 else PACKAGE)
+        subprocess.run([script, "again", self.folder], check=True)
 
     def stop(self, mode="fast"):
         script = SERVERS / ("postgres.sh" if MAJOR == 15 else PACKAGE)

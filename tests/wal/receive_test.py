@@ -165,12 +165,32 @@ class Receive(Case):
         self.wait_streaming(primary)
         os.killpg(held.pid, signal.SIGSTOP)
         receiver = self.receive(primary, "--slot", "drk", "--store-every", "50")
-        time.sleep(2)
-        self.assertIsNone(receiver.poll())
+        wait_for("a refusal", lambda: 'replication slot "drk" is active' in (primary.folder / "server.log").read_text(),
+                 alive=receiver)
         self.end(held)
         written = primary.sql("create table history (id int)", "select pg_current_wal_lsn()")
-        self.wait_stored(primary, written)
+        self.wait_stored(primary, written, receiver)
         self.assertIn("is active", self.end(receiver, signal.SIGINT))
+
+    def test_the_size_of_segments_is_found_out(self):
+        """From pieces alone: no file of the log is whole yet."""
+        primary = self.cluster("wal_segment_size=1", "max_wal_size=8MB", "min_wal_size=2MB")
+        primary.sql("create table history (id int)")
+        self.backup(primary)
+        receiver = self.receive(primary, "--store-every", "50")
+        self.wait_streaming(primary)
+        written = primary.sql("insert into history values (1)", "select pg_current_wal_lsn()")
+        self.wait_stored(primary, written, receiver)
+        self.assertEqual(self.end(receiver, signal.SIGINT), "")
+        primary.stop("immediate")
+        self.assertEqual({item["kind"] for item in self.json("wal", "list", self.repo)["wal"]}, {"piece"})
+        report = self.json("wal", "verify", self.repo)
+        self.assertEqual(report["problems"], [])
+        plan = self.json("pitr", self.repo, "--plan", "--latest")["plan"]
+        self.assertGreater(report["windows"][0]["end_time_ns"], report["windows"][0]["start_time_ns"])
+        self.assertEqual(report["windows"][0]["end_time_ns"], plan["stop_time_ns"])
+        recovered, _ = self.pitr(primary, "--latest")
+        self.assertEqual(recovered.sql("select id from history"), "1")
 
     def test_timelines_are_followed(self):
         primary = self.cluster()
@@ -199,9 +219,9 @@ class Receive(Case):
     def wait_streaming(self, cluster):
         wait_for("the standby", lambda: cluster.sql("select 1 from pg_stat_replication where state = 'streaming'"))
 
-    def wait_stored(self, cluster, lsn):
+    def wait_stored(self, cluster, lsn, receiver=None):
         wait_for("what was written", lambda: cluster.sql(
-            f"select 1 from pg_stat_replication where flush_lsn >= '{lsn}'"))
+            f"select 1 from pg_stat_replication where flush_lsn >= '{lsn}'"), alive=receiver)
 
 
 if __name__ == "__main__":

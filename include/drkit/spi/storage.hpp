@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <drkit/context.hpp>
 #include <drkit/result.hpp>
@@ -22,6 +23,9 @@ struct ByteRange {
 struct PutOptions {
   /// Fail with already_exists, changing nothing, when the key exists; decided atomically by the storage.
   bool if_absent = false;
+  /// The object is small, and its put is the first step of removing others: a storage that is full may use for it what
+  /// it kept in reserve. Others ignore it.
+  bool makes_room = false;
 };
 
 struct ObjectInfo {
@@ -64,6 +68,10 @@ class DRKIT_API Storage {
   /// Visits every object whose key starts with prefix (a string prefix, "" for all), in no promised order.
   /// The visitor must not call the storage. Temporary files of unfinished puts are never visited.
   virtual Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) = 0;
+  /// Where the objects really are, when one answer of this storage says nothing of everything behind it: the copies of
+  /// a mirror, what lies below a cache, and for a storage that wraps one of these the same, wrapped in the same way.
+  /// Empty for every other one. See storage_copies().
+  virtual std::vector<std::shared_ptr<Storage>> below() const { return {}; }
 };
 
 using StoragePtr = std::shared_ptr<Storage>;

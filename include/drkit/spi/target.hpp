@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <drkit/context.hpp>
 #include <drkit/entry.hpp>
@@ -38,7 +41,19 @@ struct RestoreSettings {
   bool owners = true;
   /// With delta: what is not in the snapshot is removed. False when only a part of the snapshot comes.
   bool remove_unknown = true;
+  /// With remove_unknown: the names directly below the snapshot's root. A place that holds things, and none of these,
+  /// is refused. Empty: not told, nothing is refused.
+  std::optional<std::vector<std::string>> top_names = std::nullopt;
 };
+
+/// What a delta restore would remove.
+struct Removals {
+  std::uint64_t entries = 0;
+  std::vector<std::string> first;  ///< paths, in path order, at most 20
+};
+
+/// Shows every entry of a snapshot, in path order, to a visitor.
+using EntryFeed = std::function<Result<void>(const std::function<Result<void>(const Entry&)>& visit)>;
 
 /// Takes a tree back. Life: begin, then make/open/keep in snapshot order (parents first), finish.
 /// Nothing outside the target is ever written: absolute paths, ".." and symlinks on the way are refused and named.
@@ -57,6 +72,11 @@ class DRKIT_API RestoreTarget {
   /// The snapshot lacks this entry, or a part of it: in a delta restore what the place has there, and below it, is
   /// never removed. A directory was made before. The default does nothing, which suits targets that remove nothing.
   virtual Result<void> keep(const Context&, const Entry&) { return {}; }
+  /// What restoring these entries with these settings would remove from the place. Touches nothing. What is mounted
+  /// below is not looked into. The default removes nothing.
+  virtual Result<Removals> plan_removals(const Context&, const RestoreSettings&, const EntryFeed&) {
+    return Removals();
+  }
   /// Attributes of directories, removal of what is not in the snapshot (delta), everything fsynced.
   virtual Result<void> finish(const Context& ctx) = 0;
 };

@@ -26,21 +26,20 @@ bool has_promised_digest(std::string_view key, ByteView bytes) {
   return base::to_hex(crypto::sha256(bytes)) == storage::digest_in(key);
 }
 
-class CachedStorage final : public Storage, public storage::Layered {
+class CachedStorage final : public storage::Decorator {
  public:
   CachedStorage(StoragePtr inner, std::string directory, std::uint64_t max_bytes)
-      : inner_(std::move(inner)), directory_(std::move(directory)), max_bytes_(max_bytes) {}
+      : Decorator(std::move(inner)), directory_(std::move(directory)), max_bytes_(max_bytes) {}
 
-  StorageInfo info() const override { return inner_->info(); }
-  Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override { return inner_->stat(ctx, key); }
+  Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override { return inner()->stat(ctx, key); }
 
   Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
     DRKIT_TRY(storage::begin_call(ctx, key));
     // Nothing could ever prove a part, or an object under another name: kept, a transfer that went wrong would stay.
-    if (range.offset != 0 || storage::digest_in(key).empty()) return inner_->get(ctx, key, range);
+    if (range.offset != 0 || storage::digest_in(key).empty()) return inner()->get(ctx, key, range);
     if (auto kept = load(key, range.length)) return std::move(*kept);
     const std::uint64_t before = changes_;
-    auto bytes = inner_->get(ctx, key, range);
+    auto bytes = inner()->get(ctx, key, range);
     if (bytes && has_promised_digest(key, *bytes)) keep(ctx, key, *bytes, before);
     return bytes;
   }
@@ -49,7 +48,7 @@ class CachedStorage final : public Storage, public storage::Layered {
     DRKIT_TRY(storage::begin_call(ctx, key));
     // On both sides of the call: what is read during it may be the old object or the new one.
     drop(key);
-    auto done = inner_->put(ctx, key, bytes, options);
+    auto done = inner()->put(ctx, key, bytes, options);
     drop(key);
     return done;
   }
@@ -57,18 +56,20 @@ class CachedStorage final : public Storage, public storage::Layered {
   Result<void> remove(const Context& ctx, std::string_view key) override {
     DRKIT_TRY(storage::begin_call(ctx, key));
     drop(key);
-    auto done = inner_->remove(ctx, key);
+    auto done = inner()->remove(ctx, key);
     drop(key);
     return done;
   }
 
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
-    return inner_->list(ctx, prefix, visit);
+    return inner()->list(ctx, prefix, visit);
   }
 
-  std::vector<StoragePtr> below() const override { return {inner_}; }
+  std::vector<StoragePtr> below() const override { return {inner()}; }
 
  private:
+  StoragePtr around(StoragePtr other) const override { return other; }
+
   fs::path file_of(std::string_view key) const {
     std::string name(key);
     std::replace(name.begin(), name.end(), '/', '+');  // which no key has
@@ -159,7 +160,6 @@ class CachedStorage final : public Storage, public storage::Layered {
     }
   }
 
-  StoragePtr inner_;
   const std::string directory_;
   const std::uint64_t max_bytes_;
   std::mutex mutex_;

@@ -5,77 +5,87 @@
 #include <drkit/storage.hpp>
 
 #include "storage/key.hpp"
+#include "storage/layered.hpp"
 
 namespace drkit {
 namespace {
 
-class LimitedStorage final : public Storage {
- public:
-  LimitedStorage(StoragePtr inner, unsigned calls) : inner_(std::move(inner)), free_(calls == 0 ? 1 : calls) {}
+/// How many calls may still begin.
+struct Places {
+  explicit Places(unsigned calls) : free(calls == 0 ? 1 : calls) {}
+  std::mutex mutex;
+  std::condition_variable changed;
+  unsigned free;
+};
 
-  StorageInfo info() const override { return inner_->info(); }
+class LimitedStorage final : public storage::Decorator {
+ public:
+  LimitedStorage(StoragePtr inner, std::shared_ptr<Places> places)
+      : Decorator(std::move(inner)), places_(std::move(places)) {}
+
   Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override {
-    return limited(ctx, key, [&] { return inner_->stat(ctx, key); });
+    return limited(ctx, key, [&] { return inner()->stat(ctx, key); });
   }
   Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
-    return limited(ctx, key, [&] { return inner_->get(ctx, key, range); });
+    return limited(ctx, key, [&] { return inner()->get(ctx, key, range); });
   }
   Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
-    return limited(ctx, key, [&] { return inner_->put(ctx, key, bytes, options); });
+    return limited(ctx, key, [&] { return inner()->put(ctx, key, bytes, options); });
   }
   Result<void> remove(const Context& ctx, std::string_view key) override {
-    return limited(ctx, key, [&] { return inner_->remove(ctx, key); });
+    return limited(ctx, key, [&] { return inner()->remove(ctx, key); });
   }
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
-    return limited(ctx, prefix, [&] { return inner_->list(ctx, prefix, visit); });
+    return limited(ctx, prefix, [&] { return inner()->list(ctx, prefix, visit); });
   }
 
  private:
+  StoragePtr around(StoragePtr other) const override {
+    return std::make_shared<LimitedStorage>(std::move(other), places_);
+  }
+
   // Given back whatever happens, also when a visitor throws.
   class Slot {
    public:
-    explicit Slot(LimitedStorage& owner) : owner_(owner) {}
+    explicit Slot(Places& places) : places_(places) {}
     Slot(const Slot&) = delete;
     Slot& operator=(const Slot&) = delete;
     ~Slot() {
-      const std::lock_guard lock(owner_.mutex_);
-      ++owner_.free_;
-      owner_.changed_.notify_one();
+      const std::lock_guard lock(places_.mutex);
+      ++places_.free;
+      places_.changed.notify_one();
     }
 
    private:
-    LimitedStorage& owner_;
+    Places& places_;
   };
 
   template <class Call>
   auto limited(const Context& ctx, std::string_view key, Call call) -> decltype(call()) {
     if (auto taken = take(ctx); !taken) return std::move(taken).error().with("key", std::string(key));
-    const Slot slot(*this);
+    const Slot slot(*places_);
     return call();
   }
 
   // Nobody can wake a waiter whose context is cancelled: it looks for itself.
   Result<void> take(const Context& ctx) {
     constexpr std::chrono::milliseconds kSlice{50};
-    std::unique_lock lock(mutex_);
-    while (free_ == 0) {
+    std::unique_lock lock(places_->mutex);
+    while (places_->free == 0) {
       DRKIT_TRY(ctx.check_cancelled());
-      changed_.wait_for(lock, kSlice);
+      places_->changed.wait_for(lock, kSlice);
     }
-    --free_;
+    --places_->free;
     return {};
   }
 
-  StoragePtr inner_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  unsigned free_;
+  const std::shared_ptr<Places> places_;
 };
 
 }  // namespace
 
 StoragePtr with_concurrency(StoragePtr inner, unsigned calls) {
-  return std::make_shared<LimitedStorage>(std::move(inner), calls);
+  return std::make_shared<LimitedStorage>(std::move(inner), std::make_shared<Places>(calls));
 }
 
 }  // namespace drkit

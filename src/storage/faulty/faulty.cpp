@@ -5,6 +5,7 @@
 #include <drkit/storage.hpp>
 
 #include "storage/key.hpp"
+#include "storage/layered.hpp"
 
 namespace drkit {
 namespace {
@@ -13,58 +14,72 @@ using storage::begin_call;
 using storage::begin_list;
 using storage::key_error;
 
-class FaultyStorage final : public Storage {
- public:
-  FaultyStorage(StoragePtr inner, FaultPlan plan, std::shared_ptr<CallCounts> counts)
-      : inner_(std::move(inner)),
-        plan_(std::move(plan)),
-        seen_(plan_.faults.size()),
-        counts_(counts ? std::move(counts) : std::make_shared<CallCounts>()) {}
+/// What has struck so far; shared by all behind which one plan is carried out.
+struct Course {
+  Course(FaultPlan given, std::shared_ptr<CallCounts> counted)
+      : plan(std::move(given)),
+        seen(plan.faults.size()),
+        counts(counted ? std::move(counted) : std::make_shared<CallCounts>()) {}
+  const FaultPlan plan;
+  std::mutex mutex;
+  std::vector<std::uint64_t> seen;  // by fault: calls that it has looked at
+  const Fault* crash = nullptr;     // set for ever once a crash struck
+  std::uint64_t used_bytes = 0;
+  const std::shared_ptr<CallCounts> counts;
+};
 
-  StorageInfo info() const override { return inner_->info(); }
+class FaultyStorage final : public storage::Decorator {
+ public:
+  FaultyStorage(StoragePtr inner, std::shared_ptr<Course> course)
+      : Decorator(std::move(inner)), course_(std::move(course)) {}
 
   Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override {
-    ++counts_->stat;
+    ++course_->counts->stat;
     DRKIT_TRY(begin_call(ctx, key));
-    return around(ctx, StorageCall::stat, key, [&](const Fault*) { return inner_->stat(ctx, key); });
+    return strike_around(ctx, StorageCall::stat, key, [&](const Fault*) { return inner()->stat(ctx, key); });
   }
 
   Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
-    ++counts_->get;
+    ++course_->counts->get;
     DRKIT_TRY(begin_call(ctx, key));
-    return around(ctx, StorageCall::get, key, [&](const Fault* fault) {
-      auto bytes = inner_->get(ctx, key, range);
+    return strike_around(ctx, StorageCall::get, key, [&](const Fault* fault) {
+      auto bytes = inner()->get(ctx, key, range);
       if (bytes && fault != nullptr) damage(*bytes, *fault);
-      if (bytes) counts_->bytes_got += bytes->size();
+      if (bytes) course_->counts->bytes_got += bytes->size();
       return bytes;
     });
   }
 
   Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
-    ++counts_->put;
+    ++course_->counts->put;
     DRKIT_TRY(begin_call(ctx, key));
-    return around(ctx, StorageCall::put, key, [&](const Fault*) { return put_within_space(ctx, key, bytes, options); });
+    return strike_around(ctx, StorageCall::put, key,
+                         [&](const Fault*) { return put_within_space(ctx, key, bytes, options); });
   }
 
   Result<void> remove(const Context& ctx, std::string_view key) override {
-    ++counts_->remove;
+    ++course_->counts->remove;
     DRKIT_TRY(begin_call(ctx, key));
-    return around(ctx, StorageCall::remove, key, [&](const Fault*) { return remove_and_free(ctx, key); });
+    return strike_around(ctx, StorageCall::remove, key, [&](const Fault*) { return remove_and_free(ctx, key); });
   }
 
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
-    ++counts_->list;
+    ++course_->counts->list;
     DRKIT_TRY(begin_list(ctx, prefix));
-    return around(ctx, StorageCall::list, prefix, [&](const Fault* fault) {
-      if (fault == nullptr || fault->kind != FaultKind::truncate) return inner_->list(ctx, prefix, visit);
+    return strike_around(ctx, StorageCall::list, prefix, [&](const Fault* fault) {
+      if (fault == nullptr || fault->kind != FaultKind::truncate) return inner()->list(ctx, prefix, visit);
       std::uint64_t left = fault->position;
-      return inner_->list(ctx, prefix, [&](const ObjectInfo& object) { return left-- != 0 && visit(object); });
+      return inner()->list(ctx, prefix, [&](const ObjectInfo& object) { return left-- != 0 && visit(object); });
     });
   }
 
  private:
+  StoragePtr around(StoragePtr other) const override {
+    return std::make_shared<FaultyStorage>(std::move(other), course_);
+  }
+
   template <class Call>
-  auto around(const Context& ctx, StorageCall kind, std::string_view key, Call call) -> decltype(call(nullptr)) {
+  auto strike_around(const Context& ctx, StorageCall kind, std::string_view key, Call call) -> decltype(call(nullptr)) {
     DRKIT_ASSIGN(const Fault* const fault, strike(kind, key));
     if (fault == nullptr) return call(nullptr);
     const Error error = key_error(fault->code, "injected fault", key, fault->retry);
@@ -78,19 +93,19 @@ class FaultyStorage final : public Storage {
 
   // The fault of this call, or null; an error when the process is dead already.
   Result<const Fault*> strike(StorageCall kind, std::string_view key) {
-    const std::lock_guard lock(mutex_);
-    if (crash_ != nullptr) return key_error(crash_->code, "injected crash", key);
+    const std::lock_guard lock(course_->mutex);
+    if (course_->crash != nullptr) return key_error(course_->crash->code, "injected crash", key);
     const Fault* found = nullptr;
-    for (std::size_t i = 0; i < plan_.faults.size(); ++i) {
-      const Fault& fault = plan_.faults[i];
+    for (std::size_t i = 0; i < course_->plan.faults.size(); ++i) {
+      const Fault& fault = course_->plan.faults[i];
       if (fault.call != StorageCall::any && fault.call != kind) continue;
       if (!key.starts_with(fault.key_prefix)) continue;
-      const std::uint64_t number = ++seen_[i];
+      const std::uint64_t number = ++course_->seen[i];
       if (found == nullptr && number >= fault.nth && number - fault.nth < fault.times) found = &fault;
     }
     const bool crashes =
         found != nullptr && (found->kind == FaultKind::crash_before || found->kind == FaultKind::crash_after);
-    if (crashes) crash_ = found;
+    if (crashes) course_->crash = found;
     return found;
   }
 
@@ -105,43 +120,38 @@ class FaultyStorage final : public Storage {
 
   Result<void> put_within_space(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) {
     {
-      const std::lock_guard lock(mutex_);
-      if (bytes.size() > plan_.space_bytes - used_bytes_) {
+      const std::lock_guard lock(course_->mutex);
+      if (bytes.size() > course_->plan.space_bytes - course_->used_bytes) {
         return key_error(ErrorCode::no_space, "injected end of space", key);
       }
-      used_bytes_ += bytes.size();
+      course_->used_bytes += bytes.size();
     }
-    auto done = inner_->put(ctx, key, bytes, options);
-    if (done) counts_->bytes_put += bytes.size();
+    auto done = inner()->put(ctx, key, bytes, options);
+    if (done) course_->counts->bytes_put += bytes.size();
     if (!done) free_space(bytes.size());
     return done;
   }
 
   Result<void> remove_and_free(const Context& ctx, std::string_view key) {
-    const auto there = inner_->stat(ctx, key);
-    auto done = inner_->remove(ctx, key);
+    const auto there = inner()->stat(ctx, key);
+    auto done = inner()->remove(ctx, key);
     if (done && there) free_space(there->size_bytes);
     return done;
   }
 
   void free_space(std::uint64_t bytes) {
-    const std::lock_guard lock(mutex_);
-    used_bytes_ -= std::min(used_bytes_, bytes);
+    const std::lock_guard lock(course_->mutex);
+    course_->used_bytes -= std::min(course_->used_bytes, bytes);
   }
 
-  StoragePtr inner_;
-  const FaultPlan plan_;
-  std::mutex mutex_;
-  std::vector<std::uint64_t> seen_;  // by fault: calls that it has looked at
-  const Fault* crash_ = nullptr;     // set for ever once a crash struck
-  std::uint64_t used_bytes_ = 0;
-  std::shared_ptr<CallCounts> counts_;
+  const std::shared_ptr<Course> course_;
 };
 
 }  // namespace
 
 StoragePtr with_faults(StoragePtr inner, FaultPlan plan, std::shared_ptr<CallCounts> counts) {
-  return std::make_shared<FaultyStorage>(std::move(inner), std::move(plan), std::move(counts));
+  return std::make_shared<FaultyStorage>(std::move(inner),
+                                         std::make_shared<Course>(std::move(plan), std::move(counts)));
 }
 
 }  // namespace drkit

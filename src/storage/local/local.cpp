@@ -1,4 +1,5 @@
 // local: objects are files below a directory. A put is written aside, synced, renamed, and the directory synced.
+#include <atomic>
 #include <climits>
 #include <cstdlib>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "base/posix_file.hpp"
 #include "storage/key.hpp"
 #include "storage/local/lister.hpp"
+#include "storage/local/reserve.hpp"
 #include "storage/local/temp_file.hpp"
 #include "storage/local/tree.hpp"
 
@@ -21,6 +23,7 @@ using storage::begin_list;
 using storage::clip_range;
 using storage::key_error;
 using storage::local::Place;
+using storage::local::Reserve;
 using storage::local::TempFile;
 using storage::local::Tree;
 
@@ -58,6 +61,10 @@ class LocalStorage final : public Storage {
   Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
     DRKIT_TRY(begin_call(ctx, key));
     auto done = put_file(ctx, key, bytes, options);
+    while (options.makes_room && !done && done.error().code() == ErrorCode::no_space && reserve_.give_back()) {
+      reserve_is_whole_ = false;
+      done = put_file(ctx, key, bytes, options);
+    }
     if (done) return done;
     return for_key(std::move(done).error(), key);
   }
@@ -65,7 +72,9 @@ class LocalStorage final : public Storage {
   Result<void> remove(const Context& ctx, std::string_view key) override {
     DRKIT_TRY(begin_call(ctx, key));
     auto done = remove_file(key);
-    if (done || done.error().code() == ErrorCode::not_found) return {};
+    if (!done && done.error().code() == ErrorCode::not_found) return {};
+    if (done && !reserve_is_whole_.exchange(true)) reserve_.fill(ctx);
+    if (done) return done;
     return for_key(std::move(done).error(), key);
   }
 
@@ -150,11 +159,14 @@ class LocalStorage final : public Storage {
     if (!temp_directory_) {
       DRKIT_ASSIGN(temp_directory_, tree_.make_child(storage::local::kTempDirectory));
       storage::local::remove_stale_temp_files(ctx, temp_directory_.get());
+      reserve_.fill(ctx);
     }
     return temp_directory_.get();
   }
 
   Tree tree_;
+  const Reserve reserve_{tree_};
+  std::atomic<bool> reserve_is_whole_{true};  ///< as far as this object knows
   std::mutex temp_mutex_;
   UniqueFd temp_directory_;
 };

@@ -4,16 +4,13 @@
 #include <optional>
 
 #include "storage/mirror/gaps.hpp"
+#include "storage/mirror/proof.hpp"
 
 namespace drkit::storage::mirror {
 
 using Copies = std::vector<StoragePtr>;
 
-/// The bytes have the digest that is their key, or that is their last 32 bytes: so do all objects of repositories.
-bool proves_itself(std::string_view key, ByteView bytes);
-/// The key is a digest and not that of the bytes.
-bool disproved(std::string_view key, ByteView bytes);
-
+/// Holds one object at a time, and reads the others piece by piece.
 class Healer {
  public:
   Healer(const Copies& copies, const Gaps& gaps) : copies_(copies), gaps_(gaps) {}
@@ -23,10 +20,11 @@ class Healer {
   Result<std::optional<std::uint64_t>> heal(const Context& ctx, const Gap& gap) const;
 
  private:
-  Result<std::optional<std::uint64_t>> keep_right(const Context& ctx, const Gap& gap, ByteView there) const;
+  Result<std::optional<std::uint64_t>> keep_right(const Context& ctx, const Gap& gap, const Proof& there) const;
   Result<std::optional<std::uint64_t>> bring(const Context& ctx, const Gap& gap,
-                                             const std::optional<Bytes>& there) const;
-  Result<Bytes> right_bytes(const Context& ctx, const Gap& gap, const std::optional<Bytes>& there) const;
+                                             const std::optional<Proof>& there) const;
+  Result<crypto::Digest> load_right(const Context& ctx, const Gap& gap, const std::optional<Proof>& there,
+                                    base::MappedBytes& whole) const;
 
   const Copies& copies_;
   const Gaps& gaps_;

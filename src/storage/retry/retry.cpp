@@ -8,7 +8,10 @@
 
 #include <drkit/storage.hpp>
 
+#include "base/told_causes.hpp"
 #include "storage/key.hpp"
+#include "storage/layered.hpp"
+#include "storage/retry/retry.hpp"
 
 namespace drkit {
 namespace {
@@ -37,30 +40,30 @@ class Jitter {
   std::atomic<std::uint64_t> state_;
 };
 
-class RetryStorage final : public Storage {
+class RetryStorage final : public storage::Decorator {
  public:
-  RetryStorage(StoragePtr inner, RetryOptions options) : inner_(std::move(inner)), options_(options) {}
-
-  StorageInfo info() const override { return inner_->info(); }
+  RetryStorage(StoragePtr inner, RetryOptions options) : Decorator(std::move(inner)), options_(options) {}
+  RetryStorage(StoragePtr inner, RetryOptions options, std::string told, steady_clock::time_point now)
+      : Decorator(std::move(inner)), options_(options), told_(std::move(told), now) {}
 
   Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override {
-    return repeat(ctx, key, [&](unsigned) { return inner_->stat(ctx, key); });
+    return repeat(ctx, key, [&](unsigned) { return inner()->stat(ctx, key); });
   }
 
   Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
-    return repeat(ctx, key, [&](unsigned) { return inner_->get(ctx, key, range); });
+    return repeat(ctx, key, [&](unsigned) { return inner()->get(ctx, key, range); });
   }
 
   Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
     return repeat(ctx, key, [&](unsigned attempt) {
-      auto done = inner_->put(ctx, key, bytes, options);
+      auto done = inner()->put(ctx, key, bytes, options);
       const bool maybe_ours = attempt > 1 && !done.ok() && done.error().code() == ErrorCode::already_exists;
       return maybe_ours ? settle(ctx, key, bytes, std::move(done).error()) : done;
     });
   }
 
   Result<void> remove(const Context& ctx, std::string_view key) override {
-    return repeat(ctx, key, [&](unsigned) { return inner_->remove(ctx, key); });
+    return repeat(ctx, key, [&](unsigned) { return inner()->remove(ctx, key); });
   }
 
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
@@ -68,7 +71,7 @@ class RetryStorage final : public Storage {
     std::unordered_set<std::string> shown;
     bool stopped = false;
     return repeat(ctx, prefix, [&](unsigned) {
-      auto done = inner_->list(ctx, prefix, [&](const ObjectInfo& object) {
+      auto done = inner()->list(ctx, prefix, [&](const ObjectInfo& object) {
         stopped = shown.insert(object.key).second && !visit(object);
         return !stopped;
       });
@@ -78,9 +81,11 @@ class RetryStorage final : public Storage {
   }
 
  private:
+  StoragePtr around(StoragePtr other) const override { return with_retry(std::move(other), options_); }
+
   // An earlier attempt may have created the object and lost its answer: then the bytes there are ours.
   Result<void> settle(const Context& ctx, std::string_view key, ByteView bytes, Error exists) {
-    auto there = inner_->get(ctx, key, {});
+    auto there = inner()->get(ctx, key, {});
     if (there && std::equal(there->begin(), there->end(), bytes.begin(), bytes.end())) return {};
     // Removed meanwhile, by somebody else: it did exist. Any other failure leaves the question open.
     if (there || there.error().code() == ErrorCode::not_found) return exists;
@@ -97,7 +102,7 @@ class RetryStorage final : public Storage {
       if (attempt >= options_.max_attempts || ctx.clock->steady() + delay >= deadline) {
         return std::move(result).error().with("attempts", std::to_string(attempt));
       }
-      ctx.write_log(LogLevel::warning, "storage call is repeated: " + result.error().to_string());
+      told_.tell(ctx, result.error());
       if (auto slept = ctx.clock->sleep_for(delay, ctx.cancel); !slept) {
         return std::move(slept).error().with("key", std::string(key)).caused_by(std::move(result).error());
       }
@@ -124,15 +129,19 @@ class RetryStorage final : public Storage {
     return std::clamp<nanoseconds>(delay, nanoseconds::zero(), options_.max_delay);
   }
 
-  StoragePtr inner_;
   const RetryOptions options_;
   Jitter jitter_;
+  base::ToldCauses told_;
 };
 
 }  // namespace
 
 StoragePtr with_retry(StoragePtr inner, RetryOptions options) {
   return std::make_shared<RetryStorage>(std::move(inner), options);
+}
+
+StoragePtr storage::with_retry_after(const Context& ctx, StoragePtr inner, RetryOptions options, std::string told) {
+  return std::make_shared<RetryStorage>(std::move(inner), options, std::move(told), ctx.clock->steady());
 }
 
 }  // namespace drkit

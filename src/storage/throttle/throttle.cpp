@@ -5,6 +5,7 @@
 #include <drkit/storage.hpp>
 
 #include "storage/key.hpp"
+#include "storage/layered.hpp"
 
 namespace drkit {
 namespace {
@@ -53,48 +54,57 @@ class Bucket {
   steady_clock::time_point paid_at_{};
 };
 
-class ThrottledStorage final : public Storage {
- public:
-  ThrottledStorage(StoragePtr inner, ThrottleOptions options)
-      : inner_(std::move(inner)), up_(options.upload_bytes_per_second), down_(options.download_bytes_per_second) {}
+/// Shared by all that are limited together.
+struct Buckets {
+  explicit Buckets(ThrottleOptions options)
+      : up(options.upload_bytes_per_second), down(options.download_bytes_per_second) {}
+  Bucket up;
+  Bucket down;
+};
 
-  StorageInfo info() const override { return inner_->info(); }
-  Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override { return inner_->stat(ctx, key); }
+class ThrottledStorage final : public storage::Decorator {
+ public:
+  ThrottledStorage(StoragePtr inner, std::shared_ptr<Buckets> buckets)
+      : Decorator(std::move(inner)), buckets_(std::move(buckets)) {}
+
+  Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override { return inner()->stat(ctx, key); }
 
   Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
-    auto bytes = inner_->get(ctx, key, range);
+    auto bytes = inner()->get(ctx, key, range);
     // How much comes is known only now: paid for afterwards.
-    if (bytes) DRKIT_TRY(pay(down_, ctx, key, bytes->size()));
+    if (bytes) DRKIT_TRY(pay(buckets_->down, ctx, key, bytes->size()));
     return bytes;
   }
 
   Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
     DRKIT_TRY(storage::begin_call(ctx, key));
-    DRKIT_TRY(pay(up_, ctx, key, bytes.size()));
-    return inner_->put(ctx, key, bytes, options);
+    DRKIT_TRY(pay(buckets_->up, ctx, key, bytes.size()));
+    return inner()->put(ctx, key, bytes, options);
   }
 
-  Result<void> remove(const Context& ctx, std::string_view key) override { return inner_->remove(ctx, key); }
+  Result<void> remove(const Context& ctx, std::string_view key) override { return inner()->remove(ctx, key); }
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
-    return inner_->list(ctx, prefix, visit);
+    return inner()->list(ctx, prefix, visit);
   }
 
  private:
+  StoragePtr around(StoragePtr other) const override {
+    return std::make_shared<ThrottledStorage>(std::move(other), buckets_);
+  }
+
   static Result<void> pay(Bucket& bucket, const Context& ctx, std::string_view key, std::uint64_t bytes) {
     auto paid = bucket.take(ctx, bytes);
     if (!paid) return std::move(paid).error().with("key", std::string(key));
     return {};
   }
 
-  StoragePtr inner_;
-  Bucket up_;
-  Bucket down_;
+  const std::shared_ptr<Buckets> buckets_;
 };
 
 }  // namespace
 
 StoragePtr with_throttle(StoragePtr inner, ThrottleOptions options) {
-  return std::make_shared<ThrottledStorage>(std::move(inner), options);
+  return std::make_shared<ThrottledStorage>(std::move(inner), std::make_shared<Buckets>(options));
 }
 
 }  // namespace drkit

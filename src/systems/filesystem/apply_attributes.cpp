@@ -108,6 +108,25 @@ Result<void> apply_to_fd(const Context& ctx, const AttributePolicy& policy, int 
   return {};
 }
 
+Result<bool> has_attributes(const AttributePolicy& policy, int fd, const Entry& entry) {
+  struct stat status;
+  if (::fstat(fd, &status) != 0) return errno_error(errno, "look at the file", entry.path);
+  std::vector<ExtendedAttribute> existing;
+  const int failed = XattrReader().read_fd(fd, existing);
+  if (failed != 0) return errno_error(failed, "read the extended attributes", entry.path);
+  const auto set = [&](const ExtendedAttribute& xattr) {
+    return std::find(existing.begin(), existing.end(), xattr) != existing.end();
+  };
+  const auto foreign = [&](const ExtendedAttribute& old) {
+    return is_removable(old.name) && std::none_of(entry.xattrs.begin(), entry.xattrs.end(),
+                                                  [&](const auto& xattr) { return xattr.name == old.name; });
+  };
+  return (!policy.owners || same_owner(status, entry)) && (status.st_mode & 07777) == entry.mode &&
+         nanoseconds_of(status.st_mtim) == entry.mtime_ns &&
+         std::all_of(entry.xattrs.begin(), entry.xattrs.end(), set) &&
+         std::none_of(existing.begin(), existing.end(), foreign);
+}
+
 Result<void> apply_at(const Context& ctx, const AttributePolicy& policy, int directory_fd, const std::string& name,
                       const Entry& entry) {
   if (policy.owners && ::fchownat(directory_fd, name.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0) {

@@ -21,7 +21,10 @@ struct AttributePolicy {
 /// Thread-safety: any thread.
 Result<void> apply_to_fd(const Context& ctx, const AttributePolicy& policy, int fd, const Entry& entry);
 
-/// The same of a symlink, fifo, socket or device, named in a directory.
+/// Whether apply_to_fd would change nothing.
+Result<bool> has_attributes(const AttributePolicy& policy, int fd, const Entry& entry);
+
+/// As apply_to_fd, of a symlink, fifo, socket or device, named in a directory.
 Result<void> apply_at(const Context& ctx, const AttributePolicy& policy, int directory_fd, const std::string& name,
                       const Entry& entry);
 

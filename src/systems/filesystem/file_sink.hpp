@@ -14,11 +14,21 @@ namespace drkit::systems::filesystem {
 struct OpenedFile {
   SharedFd directory;
   UniqueFd fd;
-  bool existed = false;  ///< it is updated in place
+  bool existed = false;   ///< it is updated in place
+  bool shared = false;    ///< existed, open for reading: it has other names, so that a change needs a copy
+  bool unshare = false;   ///< shared, and even when nothing changes it is to become a file of its own
+  std::string temporary;  ///< where the file lies until it is complete; empty: under its own name
 };
 
-/// Sets its attributes when it is closed; removes the file when it is destroyed before. write_behind: is told of what
-/// waits in memory; outlives the sink; may be null.
+/// A new file under a temporary name in the directory.
+struct TemporaryFile {
+  std::string name;
+  UniqueFd fd;
+};
+Result<TemporaryFile> make_temporary(int directory, std::string_view path);
+
+/// Sets its attributes when it is closed. Destroyed before, it removes what it has made; a file that was there stays,
+/// as far as it was updated. write_behind: is told of what waits in memory; outlives the sink; may be null.
 std::unique_ptr<Sink> make_file_sink(Entry entry, OpenedFile file, const AttributePolicy& policy,
                                      WriteBehind* write_behind);
 

@@ -14,7 +14,10 @@
 namespace drkit::systems::filesystem {
 namespace {
 
-// One directory on the way down. Every level stays open: deeper trees than the descriptor limit are refused.
+constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr std::size_t kMaxOpenLevels = 64;
+
+// One directory on the way down. The first one and the last ones are open; the others are opened again on the way up.
 struct Level {
   UniqueFd fd;
   DirectoryNames names;
@@ -22,12 +25,12 @@ struct Level {
   std::string name;
   std::string path;
   dev_t device = 0;
+  ino_t inode = 0;
   bool remove = false;  // itself, once it is empty
 };
 
 Result<UniqueFd> open_directory(int parent, const std::string& name, const std::string& path) {
-  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-  UniqueFd fd(::openat(parent, name.c_str(), kFlags));
+  UniqueFd fd(::openat(parent, name.c_str(), kDirectoryFlags));
   if (!fd) return errno_error(errno, "open the directory", path);
   return fd;
 }
@@ -43,6 +46,8 @@ class Sweep {
  private:
   Result<void> step(int fd, const std::string& name, std::string path);
   Result<void> pop();
+  Result<void> reopen_last(const UniqueFd& child);
+  UniqueFd open_last_from_first() const;
   bool is_known(const std::string& path) const {
     return known_ != nullptr && (path == kIncompleteMarker || known_->contains(path));
   }
@@ -76,7 +81,9 @@ Result<void> Sweep::push(UniqueFd fd, std::string name, std::string path, bool r
   level.name = std::move(name);
   level.path = std::move(path);
   level.device = status.st_dev;
+  level.inode = status.st_ino;
   level.remove = remove;
+  if (levels_.size() > kMaxOpenLevels) levels_[levels_.size() - kMaxOpenLevels].fd = UniqueFd();
   levels_.push_back(std::move(level));
   return {};
 }
@@ -100,9 +107,35 @@ Result<void> Sweep::step(int fd, const std::string& name, std::string path) {
 Result<void> Sweep::pop() {
   const Level done = std::move(levels_.back());
   levels_.pop_back();
+  if (!levels_.back().fd) DRKIT_TRY(reopen_last(done.fd));
   if (!done.remove) return {};
   if (::unlinkat(levels_.back().fd.get(), done.name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
   return errno_error(errno, "remove the directory", done.path);
+}
+
+// The way back up is "..", or else the names from the first level on, and must lead to the directory that was left:
+// what somebody moved meanwhile is neither removed nor called clean.
+Result<void> Sweep::reopen_last(const UniqueFd& child) {
+  Level& last = levels_.back();
+  const auto is_last = [&last](const UniqueFd& fd) {
+    struct stat status;
+    return fd && ::fstat(fd.get(), &status) == 0 && status.st_dev == last.device && status.st_ino == last.inode;
+  };
+  last.fd = UniqueFd(::openat(child.get(), "..", kDirectoryFlags));
+  if (!is_last(last.fd)) last.fd = open_last_from_first();
+  if (is_last(last.fd)) return {};
+  return Error(ErrorCode::precondition_failed, "a directory was moved while its tree was looked through")
+      .with("path", printable(last.path));
+}
+
+UniqueFd Sweep::open_last_from_first() const {
+  UniqueFd fd;
+  for (std::size_t i = 1; i < levels_.size(); ++i) {
+    UniqueFd next(::openat(i == 1 ? levels_.front().fd.get() : fd.get(), levels_[i].name.c_str(), kDirectoryFlags));
+    if (!next) return next;
+    fd = std::move(next);
+  }
+  return fd;
 }
 
 Result<void> Sweep::run() {

@@ -5,6 +5,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include <drkit/sources.hpp>
@@ -60,6 +61,7 @@ Result<void> FilesystemTarget::begin(const Context& ctx, const RestoreSettings& 
   delta_ = settings.delta;
   remove_unknown_ = settings.delta && settings.remove_unknown;
   if (!delta_) DRKIT_TRY(check_empty());
+  if (remove_unknown_ && settings.top_names) DRKIT_TRY(check_related(root_fd_->get(), *settings.top_names));
   DRKIT_TRY(make_marker());
   const bool root_user = ::geteuid() == 0;
   policy_ = {settings.owners && root_user, root_user, options_.skip_unsupported_attributes, delta_};
@@ -244,17 +246,27 @@ Result<void> FilesystemTarget::open_existing(const Context& ctx, const std::stri
   struct stat status;
   DRKIT_ASSIGN(const bool there, clear_place(ctx, directory, name, entry, S_IFREG, status));
   if (!there) return {};
-  // Another name of it may belong to somebody else: it is replaced, not written through. So is what cannot be opened.
-  if (status.st_nlink == 1) {
-    UniqueFd fd(::openat(directory, name.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-    struct stat opened;
-    if (fd && ::fstat(fd.get(), &opened) == 0 && S_ISREG(opened.st_mode) && opened.st_nlink == 1) {
-      file.fd = std::move(fd);
-      file.existed = true;
-      return {};
-    }
+  const int flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | (status.st_nlink == 1 ? O_RDWR : O_RDONLY);
+  UniqueFd fd(::openat(directory, name.c_str(), flags));
+  struct stat opened;
+  if (fd && ::fstat(fd.get(), &opened) == 0 && S_ISREG(opened.st_mode) &&
+      (opened.st_nlink == 1 || (flags & O_ACCMODE) == O_RDONLY)) {
+    file.fd = std::move(fd);
+    file.existed = true;
+    file.shared = opened.st_nlink > 1;
+    file.unshare = file.shared && !take_shared(opened);
+    return {};
   }
-  return remove_tree(ctx, directory, name, entry.path);
+  // It cannot be updated: its successor takes its place when it is complete.
+  DRKIT_ASSIGN(TemporaryFile made, make_temporary(directory, entry.path));
+  file.fd = std::move(made.fd);
+  file.temporary = std::move(made.name);
+  return {};
+}
+
+// Names that the snapshot does not link are files of their own: the first of them may stay with the old file.
+bool FilesystemTarget::take_shared(const struct stat& status) {
+  return shared_.insert(std::to_string(status.st_dev) + ':' + std::to_string(status.st_ino));
 }
 
 Result<void> FilesystemTarget::keep(const Context&, const Entry& entry) {

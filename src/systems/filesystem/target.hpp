@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <drkit/sources.hpp>
 
@@ -30,10 +31,13 @@ class FilesystemTarget final : public RestoreTarget {
   Result<void> make(const Context& ctx, const Entry& entry) override;
   Result<std::unique_ptr<Sink>> open(const Context& ctx, const Entry& entry) override;
   Result<void> keep(const Context& ctx, const Entry& entry) override;
+  Result<Removals> plan_removals(const Context& ctx, const RestoreSettings& settings, const EntryFeed& feed) override;
   Result<void> finish(const Context& ctx) override;
 
  private:
   Result<void> check_empty();
+  Result<void> check_related(int root_fd, const std::vector<std::string>& top_names) const;
+  bool take_shared(const struct stat& status);
   Result<void> make_marker();
   Result<void> drop_default_acl(int fd, std::string_view path);
   Result<void> admit(const Entry& entry);
@@ -61,7 +65,8 @@ class FilesystemTarget final : public RestoreTarget {
   RestoreJournal journal_;
   std::optional<Entry> root_entry_;
   PathSet seen_;
-  PathSet kept_;  // these and all below them
+  PathSet kept_;    // these and all below them
+  PathSet shared_;  // files with other names too, by device and number
   WriteBehind write_behind_;
   std::map<dev_t, UniqueFd> mounts_;  // file systems mounted below the root, to be synced
 };

@@ -62,12 +62,17 @@ class PostgresTarget final : public RestoreTarget {
   Result<void> begin(const Context& ctx, const RestoreSettings& settings) override {
     DRKIT_TRY(refuse_running_server(root_));
     settings_ = settings;
+    settings_.top_names.reset();  // those of the data directory say nothing of tablespaces
     DRKIT_TRY(check_known_places());
     return main_->begin(ctx, settings);
   }
   Result<void> make(const Context& ctx, const Entry& entry) override;
   Result<std::unique_ptr<Sink>> open(const Context& ctx, const Entry& entry) override;
   Result<void> keep(const Context& ctx, const Entry& entry) override;
+  /// Of the data directory; tablespaces are not looked into.
+  Result<Removals> plan_removals(const Context& ctx, const RestoreSettings& settings, const EntryFeed& feed) override {
+    return main_->plan_removals(ctx, settings, feed);
+  }
   Result<void> finish(const Context& ctx) override;
 
  private:

@@ -5,6 +5,7 @@
 
 #include "base/text_file.hpp"
 #include "systems/postgres/control_file.hpp"
+#include "systems/postgres/wal_segment_size.hpp"
 
 namespace drkit::systems::postgres {
 namespace {
@@ -45,20 +46,19 @@ Result<ClusterFacts> cluster_for(const Context& ctx, const WalArchive& archive, 
   if (!known && near.error().code() != ErrorCode::not_found) return near;
   DRKIT_ASSIGN(const std::vector<WalObject> objects, archive.list(ctx, known));
   std::set<std::uint64_t> clusters;
-  ClusterFacts facts;
+  std::vector<WalName> names;
   for (const WalObject& object : objects) {
     clusters.insert(object.name.system_id);
-    if (object.name.kind == WalKind::segment) facts.segment_bytes = object.name.end - object.name.start;
+    names.push_back(object.name);
   }
-  if (known) {
-    facts.system_id = *known;
-    return facts;
-  }
+  if (known) clusters = {*known};
   if (clusters.empty()) return Error(ErrorCode::not_found, "the repository holds no log");
   if (clusters.size() > 1) {
     return Error(ErrorCode::invalid_argument, "the repository holds the log of several clusters: say which one");
   }
+  ClusterFacts facts;
   facts.system_id = *clusters.begin();
+  DRKIT_ASSIGN(facts.segment_bytes, segment_size_of(ctx, archive, facts.system_id, names));
   return facts;
 }
 

@@ -1,6 +1,7 @@
 #include "systems/postgres/wal_receive_spool.hpp"
 
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +23,8 @@ namespace fs = std::filesystem;
 constexpr std::string_view kSuffix = ".received", kLock = ".lock";
 constexpr std::uint64_t kMostBytes = 64ULL << 20;
 constexpr std::size_t kLeastBytes = 40;              ///< the head of a first page
+constexpr std::uint64_t kMostReserve = 1ULL << 30;   ///< of a disk that others use, too
+constexpr std::uint64_t kReservePart = 20;           ///< of a small one: a twentieth
 constexpr std::uint64_t kMostUnsynced = 1ULL << 20;  ///< a stream that never pauses is told of its progress, too
 
 // "SYSTEM-TIMELINE-START-BYTES.received", decimal.
@@ -81,12 +84,39 @@ std::string ReceiveSpool::path_of(Lsn start) const {
          std::to_string(start) + "-" + std::to_string(segment_bytes_) + std::string(kSuffix);
 }
 
+Result<void> ReceiveSpool::check_room() const {
+  if (files_.empty()) return {};
+  if (most_bytes_ != 0 && (files_.size() + 1) * segment_bytes_ > most_bytes_) {
+    return Error(ErrorCode::no_space, "the spool holds as much as it may")
+        .with("path", directory_)
+        .with("limit_bytes", std::to_string(most_bytes_));
+  }
+  struct statvfs disk {};
+  if (::statvfs(directory_.c_str(), &disk) != 0) return base::errno_error(errno, "statvfs", directory_);
+  const std::uint64_t block = disk.f_frsize;
+  const std::uint64_t reserve = std::min(kMostReserve, disk.f_blocks * block / kReservePart);
+  if (disk.f_bavail * block >= reserve + segment_bytes_) return {};
+  return Error(ErrorCode::no_space, "the disk of the spool is full but for its reserve")
+      .with("path", directory_)
+      .with("reserve_bytes", std::to_string(reserve));
+}
+
+// Room for the whole segment is taken at once where the file system can: a sync that finds none would cost the file.
 Result<void> ReceiveSpool::open_segment(Lsn start) {
   DRKIT_TRY(sync());
   if (file_) DRKIT_TRY(file_.close(path_of(file_start_)));
   DRKIT_TRY(base::make_directories(directory_));
-  DRKIT_ASSIGN(file_, base::open_file(path_of(start), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  DRKIT_TRY(check_room());
+  const std::string path = path_of(start);
+  DRKIT_ASSIGN(base::UniqueFd file, base::open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  if (::fallocate(file.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(segment_bytes_)) != 0 &&
+      (errno == ENOSPC || errno == EDQUOT)) {
+    const int reason = errno;
+    DRKIT_TRY(base::unlink_at(AT_FDCWD, path));
+    return base::errno_error(reason, "fallocate", path);
+  }
   DRKIT_TRY(base::fsync_directory(directory_));
+  file_ = std::move(file);
   file_start_ = start;
   files_.push_back(start);
   return {};
@@ -101,7 +131,8 @@ Result<void> ReceiveSpool::append(Lsn at, ByteView bytes) {
     if (!file_ || start != file_start_) DRKIT_TRY(open_segment(start));
     const auto room = static_cast<std::size_t>(start + segment_bytes_ - written_);
     const ByteView part = bytes.first(std::min(room, bytes.size()));
-    DRKIT_TRY(base::write_full(file_.get(), part, path_of(start)));
+    // At its place: after a write that found no room the same one comes again.
+    DRKIT_TRY(base::pwrite_full(file_.get(), part, written_ - start, path_of(start)));
     written_ += part.size();
     bytes = bytes.subspan(part.size());
   }
@@ -115,8 +146,26 @@ Result<void> ReceiveSpool::sync() {
   return {};
 }
 
+Result<std::size_t> ReceiveSpool::read(Lsn from, std::span<std::byte> out) {
+  const Lsn start = from / segment_bytes_ * segment_bytes_;
+  if (from >= written_) return std::size_t{0};
+  if (!reader_ || reader_start_ != start) {
+    DRKIT_ASSIGN(reader_, base::open_file(path_of(start), O_RDONLY | O_NOFOLLOW));
+    reader_start_ = start;
+  }
+  const Lsn end = std::min({written_, start + segment_bytes_, from + out.size()});
+  const auto wanted = static_cast<std::size_t>(end - from);
+  DRKIT_ASSIGN(const std::size_t count,
+               base::pread_full(reader_.get(), out.first(wanted), from - start, path_of(start)));
+  if (count == wanted) return count;
+  return Error(ErrorCode::io, "a file of the spool is shorter than what was written to it")
+      .with("path", path_of(start));
+}
+
 Result<void> ReceiveSpool::forget_before(Lsn stored) {
   while (!files_.empty() && files_.front() + segment_bytes_ <= stored) {
+    // Open, it would keep its room on the disk.
+    if (reader_start_ == files_.front()) reader_ = {};
     DRKIT_TRY(base::unlink_at(AT_FDCWD, path_of(files_.front())));
     files_.pop_front();
   }

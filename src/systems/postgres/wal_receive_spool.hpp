@@ -15,18 +15,27 @@ namespace drkit::systems::postgres {
 /// Thread-safety: one thread at a time.
 class ReceiveSpool {
  public:
+  /// most_bytes: what its files may take of the disk, of which a part stays free in any case; 0: that alone counts. One
+  /// segment always fits.
   ReceiveSpool(std::string directory, std::uint64_t system_id, TimelineId timeline, std::uint64_t segment_bytes,
-               Lsn start)
+               Lsn start, std::uint64_t most_bytes = 0)
       : directory_(std::move(directory)),
         name_{WalKind::segment, system_id, timeline, 0, 0},
         segment_bytes_(segment_bytes),
+        most_bytes_(most_bytes),
         written_(start),
         end_(start) {}
 
   /// Appends; bytes that are there already are passed over. Durable after sync().
+  /// Errors: no_space (its limit, or the disk's): what had room is kept, and the same call may be made again; io.
   Result<void> append(Lsn at, ByteView bytes);
   Result<void> sync();
   bool is_synced() const { return written_ == end_; }
+  /// Behind the last byte that was appended.
+  Lsn written() const { return written_; }
+  /// Gives back what was appended, up to the end of `out` or of the segment, whichever is nearer; how much that was.
+  /// `from`: not in a file that was removed. Errors: io.
+  Result<std::size_t> read(Lsn from, std::span<std::byte> out);
   /// Everything before it is durable.
   Lsn end() const { return end_; }
   /// Removes the files of segments that the repository has.
@@ -34,15 +43,19 @@ class ReceiveSpool {
 
  private:
   Result<void> open_segment(Lsn start);
+  Result<void> check_room() const;
   std::string path_of(Lsn start) const;
 
   std::string directory_;
   WalName name_;
   std::uint64_t segment_bytes_;
+  std::uint64_t most_bytes_;
   Lsn written_;
   Lsn end_;
   base::UniqueFd file_;
   Lsn file_start_ = 0;
+  base::UniqueFd reader_;
+  Lsn reader_start_ = 0;
   std::deque<Lsn> files_;
 };
 

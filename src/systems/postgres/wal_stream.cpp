@@ -45,6 +45,10 @@ Result<std::uint64_t> size_of_setting(const std::string& text) {
   return Error(ErrorCode::io, "the server has an impossible segment size");
 }
 
+Error ended_without_reason() {
+  return Error(ErrorCode::unavailable, "the server ended the log without saying why", Retry::yes);
+}
+
 }  // namespace
 
 Result<void> check_slot_name(const std::string& slot) {
@@ -156,9 +160,8 @@ Result<StreamEvent> WalStream::next(const Context& ctx, int wake_fd, std::chrono
       return parse_stream_message(message_.view());
     }
     if (size < -1) return copy_failed(ctx);
-    StreamEvent event;
-    if (size == -1) event.kind = StreamEvent::Kind::timeline_end;
-    if (size == -1 || waited) return event;
+    if (size == -1) return end_of_copy(ctx);
+    if (waited) return StreamEvent{};
     pollfd descriptors[2] = {{PQsocket(native), POLLIN, 0}, {wake_fd, POLLIN, 0}};
     if (::poll(descriptors, 2, static_cast<int>(wait.count())) < 0 && errno != EINTR) {
       return Error(ErrorCode::io, "cannot wait for the server").with("os", std::strerror(errno));
@@ -167,6 +170,16 @@ Result<StreamEvent> WalStream::next(const Context& ctx, int wake_fd, std::chrono
       return error_of_connection(native, "the connection to the server was lost", false);
     }
   }
+}
+
+// The end of the timeline, or that of the server: it stops, or has something to complain about.
+Result<StreamEvent> WalStream::end_of_copy(const Context& ctx) {
+  DRKIT_ASSIGN(ended_, connection_->next_result(ctx));
+  const ExecStatusType status = ended_ == nullptr ? PGRES_COMMAND_OK : PQresultStatus(ended_.get());
+  if (status != PGRES_COPY_IN && status != PGRES_TUPLES_OK) return ended_without_reason();
+  StreamEvent event;
+  event.kind = StreamEvent::Kind::timeline_end;
+  return event;
 }
 
 // An error that the server sent ends the copy by itself and waits as the next result.
@@ -212,7 +225,7 @@ Result<NextTimeline> WalStream::next_timeline(const Context& ctx) {
     DRKIT_ASSIGN(row, connection_->next_result(ctx));
   }
   if (row == nullptr || PQresultStatus(row.get()) != PGRES_TUPLES_OK) {
-    return Error(ErrorCode::unavailable, "the server ended the log without saying why", Retry::yes);
+    return ended_without_reason();
   }
   NextTimeline next;
   DRKIT_ASSIGN(next.timeline, number_of<TimelineId>(field(row, 0, 0)));

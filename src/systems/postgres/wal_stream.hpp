@@ -61,11 +61,12 @@ class WalStream {
  private:
   explicit WalStream(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
   Error copy_failed(const Context& ctx);
+  Result<StreamEvent> end_of_copy(const Context& ctx);
   Result<void> flush(const Context& ctx);
 
   std::unique_ptr<Connection> connection_;
   CopyMessage message_;
-  ResultPtr ended_;  ///< of a start that had nothing to send
+  ResultPtr ended_;  ///< of a copy that ended, or of a start that had nothing to send
 };
 
 /// A name as the protocol takes it. Errors: invalid_argument when a slot cannot be called so.

@@ -23,7 +23,7 @@ WalUploader::WalUploader(const Context& ctx, const WalArchive& archive, UploadSt
                          const WalReceiveOptions& options, int wake_fd)
     : ctx_(ctx),
       caller_(ctx.cancel),
-      archive_(archive),
+      archive_(archive, options.durable == WalDurable::spool && options.reconnect),
       start_(std::move(start)),
       synchronous_(options.synchronous),
       in_pieces_(options.synchronous || (options.durable == WalDurable::storage && options.store_bytes != 0 &&
@@ -94,26 +94,44 @@ bool WalUploader::is_full() const {
   return open_.size() > kFullLimit;
 }
 
+// REQUIRES: the lock.
+Result<void> WalUploader::check_joined(Lsn at) const {
+  if (at > received_) return Error(ErrorCode::corrupt, "the server left out a part of the log");
+  return error_ ? Result<void>(*error_) : Result<void>();
+}
+
+// As much as the growing segment has room for. REQUIRES: the lock.
+void WalUploader::take_in(ByteView& bytes) {
+  Segment& growing = *open_.back();
+  const std::size_t count = std::min(bytes.size(), growing.bytes.size() - growing.filled);
+  std::memcpy(growing.bytes.data() + growing.filled, bytes.data(), count);
+  if (!growing.waiting_since) growing.waiting_since = ctx_.clock->steady();
+  growing.filled += count;
+  received_ += count;
+  bytes = bytes.subspan(count);
+  if (growing.filled == growing.bytes.size()) open_.push_back(make_segment(received_));
+  changed_.notify_all();
+}
+
 Result<void> WalUploader::append(Lsn at, ByteView bytes) {
   Lock lock(mutex_);
-  if (at > received_) return Error(ErrorCode::corrupt, "the server left out a part of the log");
-  if (at + bytes.size() <= received_) return {};
-  bytes = bytes.subspan(static_cast<std::size_t>(received_ - at));
+  DRKIT_TRY(check_joined(at));
+  bytes = bytes.subspan(static_cast<std::size_t>(std::min<Lsn>(received_ - at, bytes.size())));
   while (!bytes.empty()) {
     while (!changed_.wait_for(lock, kPoll, [&] { return error_ || open_.size() <= kFullLimit; })) {
       if (caller_.cancelled()) return Error(ErrorCode::cancelled, "cancelled while the storage took nothing in");
     }
     if (error_) return *error_;
-    Segment& growing = *open_.back();
-    const std::size_t count = std::min(bytes.size(), growing.bytes.size() - growing.filled);
-    std::memcpy(growing.bytes.data() + growing.filled, bytes.data(), count);
-    if (!growing.waiting_since) growing.waiting_since = ctx_.clock->steady();
-    growing.filled += count;
-    received_ += count;
-    bytes = bytes.subspan(count);
-    if (growing.filled == growing.bytes.size()) open_.push_back(make_segment(received_));
-    changed_.notify_all();
+    take_in(bytes);
   }
+  return {};
+}
+
+Result<void> WalUploader::offer(Lsn at, ByteView bytes) {
+  const Lock lock(mutex_);
+  DRKIT_TRY(check_joined(at));
+  bytes = bytes.subspan(static_cast<std::size_t>(std::min<Lsn>(received_ - at, bytes.size())));
+  while (!bytes.empty() && open_.size() <= kFullLimit) take_in(bytes);
   return {};
 }
 
@@ -319,11 +337,12 @@ void WalUploader::end_thread() {
   changed_.notify_all();
 }
 
-Result<void> WalUploader::finish(std::chrono::milliseconds grace) {
+Result<void> WalUploader::finish(std::chrono::milliseconds grace, bool at_once) {
   Lock lock(mutex_);
   finishing_ = true;
   changed_.notify_all();
   std::optional<std::chrono::steady_clock::time_point> deadline;
+  if (at_once) deadline = std::chrono::steady_clock::now() + grace;
   while (!changed_.wait_for(lock, kPoll, [this] { return running_ == 0; })) {
     const auto now = std::chrono::steady_clock::now();
     if (!deadline && caller_.cancelled()) deadline = now + grace;

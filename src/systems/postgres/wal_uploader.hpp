@@ -11,6 +11,7 @@
 
 #include <drkit/wal_receive.hpp>
 
+#include "systems/postgres/patient_archive.hpp"
 #include "systems/postgres/wal_names.hpp"
 
 namespace drkit::systems::postgres {
@@ -25,8 +26,9 @@ struct UploadStart {
 
 /// One timeline's log, appended in order by one thread. Two threads of its own store it, one the pieces that commits
 /// wait for, the other whole segments and what pieces become one; wake_fd (an eventfd, borrowed) becomes readable when
-/// more of it is durable or storing failed. Times are those of the context's clock. Thread-safety: append and finish
-/// belong to one thread, the rest to any.
+/// more of it is durable or storing failed. With a spool, which outlasts this, and reconnecting, a storage that cannot
+/// be reached is no failure: it is tried again until finish() gives up. Times are those of the context's clock.
+/// Thread-safety: append, offer and finish belong to one thread, the rest to any.
 class WalUploader {
  public:
   WalUploader(const Context& ctx, const WalArchive& archive, UploadStart start, const WalReceiveOptions& options,
@@ -38,14 +40,16 @@ class WalUploader {
   /// Waits while two full segments are still to be stored. Bytes that were appended before are passed over.
   /// Errors: that of storing, corrupt (log is missing between what came before and `at`).
   Result<void> append(Lsn at, ByteView bytes);
+  /// As append, without waiting: received() tells how much of it had room.
+  Result<void> offer(Lsn at, ByteView bytes);
   /// Whether append would wait.
   bool is_full() const;
   Lsn received() const;
   Lsn durable() const;
   Result<void> state() const;
-  /// Stores everything that was received and ends the threads. Once the caller has cancelled, what is not stored within
-  /// the grace is given up. Errors: that of storing, cancelled (given up).
-  Result<void> finish(std::chrono::milliseconds grace = std::chrono::seconds(10));
+  /// Stores everything that was received and ends the threads. Once the caller has cancelled, or from now on with
+  /// `at_once`, what is not stored within the grace is given up. Errors: that of storing, cancelled (given up).
+  Result<void> finish(std::chrono::milliseconds grace = std::chrono::seconds(10), bool at_once = false);
 
   std::uint64_t segments() const { return segments_; }
   std::uint64_t pieces() const { return pieces_; }
@@ -71,6 +75,8 @@ class WalUploader {
 
   void run_pieces();
   void run_segments();
+  Result<void> check_joined(Lsn at) const;
+  void take_in(ByteView& bytes);
   bool wants_piece(const Segment& segment) const;
   bool is_due(const Segment& segment) const;
   void wait_until_due(Lock& lock, const Segment& segment);
@@ -94,7 +100,7 @@ class WalUploader {
 
   Context ctx_;               ///< its token ends puts under way
   const CancelToken caller_;  ///< ends only receiving
-  const WalArchive& archive_;
+  PatientArchive archive_;
   const UploadStart start_;
   const bool synchronous_;
   const bool in_pieces_;  ///< also of segments that are full: they are stored whole afterwards

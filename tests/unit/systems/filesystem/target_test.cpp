@@ -19,51 +19,11 @@
 #include "testing/process.hpp"
 #include "testing/temp_dir.hpp"
 #include "testing/tree_compare.hpp"
+#include "unit/systems/filesystem/target_support.hpp"
 
 using namespace drkit;
 using drkit::testing::TempDir;
-namespace fs = std::filesystem;
-
-namespace {
-
-constexpr const char* kMarker = ".drkit-restore-incomplete";
-
-Entry entry_of(std::string path, EntryType type, std::string link = {}, std::uint64_t size = 0) {
-  Entry entry;
-  entry.path = std::move(path);
-  entry.type = type;
-  entry.mode = 0700;
-  entry.link_target = std::move(link);
-  entry.size_bytes = size;
-  return entry;
-}
-
-Entry file_of(std::string path, std::uint64_t size) { return entry_of(std::move(path), EntryType::regular, {}, size); }
-
-std::unique_ptr<RestoreTarget> begun(const std::string& root, bool delta = false) {
-  auto target = make_filesystem_target(root);
-  REQUIRE(target.ok());
-  const auto begin = (*target)->begin(Context(), RestoreSettings{.delta = delta});
-  REQUIRE_MESSAGE(begin.ok(), begin.error().to_string());
-  return *std::move(target);
-}
-
-Result<void> put(RestoreTarget& target, const std::string& path, std::string_view text) {
-  const Context ctx;
-  DRKIT_ASSIGN(const auto sink, target.open(ctx, file_of(path, text.size())));
-  DRKIT_TRY(sink->write_at(ctx, 0, as_bytes(text)));
-  return sink->close(ctx);
-}
-
-std::string content_of(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
-void write(const std::string& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
-
-}  // namespace
+using namespace target_support;
 
 TEST_CASE("a place that is not empty is refused and left as it is") {
   const TempDir dir;
@@ -146,67 +106,6 @@ TEST_CASE("symlinks on the way are refused, in fresh restores and in deltas") {
   CHECK(content_of(dir / "outside/secret") == "secret");
   CHECK(fs::hard_link_count(dir / "outside/secret") == 1);
   CHECK(std::distance(fs::directory_iterator(dir / "outside"), fs::directory_iterator()) == 1);
-}
-
-TEST_CASE("a delta replaces symlinks that stand where the snapshot has files and directories") {
-  const TempDir dir;
-  fs::create_directory(dir / "outside");
-  write(dir / "outside/f", "precious");
-  fs::create_directory(dir / "root");
-  fs::create_directory_symlink("../outside", dir / "root/d");
-  fs::create_symlink("../outside/f", dir / "root/f");
-  const auto target = begun(dir / "root", true);
-  REQUIRE(target->make(Context(), entry_of("d", EntryType::directory)).ok());
-  REQUIRE(put(*target, "d/f", "new").ok());
-  REQUIRE(put(*target, "f", "new").ok());
-  REQUIRE(target->finish(Context()).ok());
-  CHECK(content_of(dir / "outside/f") == "precious");
-  CHECK(content_of(dir / "root/d/f") == "new");
-  CHECK(content_of(dir / "root/f") == "new");
-}
-
-TEST_CASE("a delta never writes through a hard link to somewhere else") {
-  const TempDir dir;
-  fs::create_directory(dir / "root");
-  write(dir / "yesterday", "precious");
-  fs::create_hard_link(dir / "yesterday", dir / "root/f");
-  const auto target = begun(dir / "root", true);
-  REQUIRE(put(*target, "f", "changed!").ok());
-  REQUIRE(target->finish(Context()).ok());
-  CHECK(content_of(dir / "yesterday") == "precious");
-  CHECK(content_of(dir / "root/f") == "changed!");
-}
-
-TEST_CASE("a delta leaves equal files alone, clears what became a hole and removes the rest") {
-  const TempDir dir;
-  fs::create_directories(dir / "root/old/deep");
-  write(dir / "root/old/deep/x", "x");
-  write(dir / "root/same", "same");
-  write(dir / "root/holey", std::string(1 << 20, 'o'));
-  struct stat before {};
-  REQUIRE(::chmod((dir / "root/same").c_str(), 0700) == 0);
-  REQUIRE(::stat((dir / "root/same").c_str(), &before) == 0);
-  const Context ctx;
-  const auto target = begun(dir / "root", true);
-  Entry same = file_of("same", 4);
-  same.mtime_ns = before.st_mtim.tv_sec * 1'000'000'000 + before.st_mtim.tv_nsec;
-  const auto sink = target->open(ctx, same);
-  Bytes now(4);
-  CHECK(*(*sink)->read_at(ctx, 0, now) == 4);
-  CHECK(as_text(now) == "same");
-  CHECK((*sink)->close(ctx).ok());
-  const auto holey = target->open(ctx, file_of("holey", 2 << 20));
-  CHECK((*holey)->write_at(ctx, 100'000, as_bytes("data")).ok());
-  CHECK((*holey)->close(ctx).ok());
-  CHECK(target->finish(ctx).ok());
-  struct stat after {};
-  REQUIRE(::stat((dir / "root/same").c_str(), &after) == 0);
-  CHECK(after.st_ino == before.st_ino);
-  CHECK(after.st_ctim.tv_nsec == before.st_ctim.tv_nsec);
-  std::string expected(2 << 20, '\0');
-  expected.replace(100'000, 4, "data");
-  CHECK(content_of(dir / "root/holey") == expected);
-  CHECK_FALSE(fs::exists(dir / "root/old"));
 }
 
 TEST_CASE("a file destroyed before close leaves nothing under its name") {
