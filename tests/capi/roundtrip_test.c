@@ -10,34 +10,6 @@ static void make_tree(void) {
   CHECK(symlink("a.txt", below("tree/link")) == 0);
 }
 
-/* What is for PostgreSQL alone is refused for a directory: the options have arrived. */
-static void options_of_servers(drk_repository* repository, const char* id) {
-  drk_error* err = NULL;
-  drk_snapshot* snapshot = NULL;
-  drk_restore_result* result = NULL;
-  const char* databases[] = {"shop"};
-  drk_source_options source = DRK_SOURCE_OPTIONS_INIT;
-  drk_backup_options backup = DRK_BACKUP_OPTIONS_INIT;
-  drk_restore_options restore = DRK_RESTORE_OPTIONS_INIT;
-  backup.source = &source;
-  source.databases = databases;
-  source.database_count = 1;
-  FAILS(DRK_INVALID_ARGUMENT, drk_backup(NULL, repository, below("tree"), &backup, &snapshot, &err));
-  source.database_count = 0;
-  source.bin_directory = "/usr/bin";
-  FAILS(DRK_INVALID_ARGUMENT, drk_backup(NULL, repository, below("tree"), &backup, &snapshot, &err));
-  restore.keep_standby = 1;
-  FAILS(DRK_INVALID_ARGUMENT, drk_restore(NULL, repository, id, below("other"), &restore, &result, &err));
-  restore.keep_standby = 0;
-  restore.no_tablespaces = 1;
-  FAILS(DRK_INVALID_ARGUMENT, drk_restore(NULL, repository, id, below("other"), &restore, &result, &err));
-  restore.no_tablespaces = 0;
-  restore.bin_directory = "/usr/bin";
-  restore.jobs = 4;
-  FAILS(DRK_INVALID_ARGUMENT, drk_restore(NULL, repository, id, below("other"), &restore, &result, &err));
-  CHECK(access(below("other"), F_OK) != 0);
-}
-
 static drk_snapshot* back_up(drk_repository* repository, const drk_context* ctx) {
   drk_error* err = NULL;
   drk_snapshot* snapshot = NULL;
@@ -411,7 +383,6 @@ int main(void) {
   look_into_snapshot(repository, drk_snapshot_id(snapshot));
   check_repository(repository, storage);
   restore_and_compare(repository, drk_snapshot_id(snapshot));
-  options_of_servers(repository, drk_snapshot_id(snapshot));
   list_and_forget(repository, drk_snapshot_id(snapshot));
   remove_keys(storage, repository);
   key_round(storage, repository);
