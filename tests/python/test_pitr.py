@@ -116,8 +116,8 @@ def test_from_log_to_a_recovered_server(place, server, archive):
             drkit.plan_pitr(archive, **wrong)
     latest = drkit.plan_pitr(archive, latest=True)
     assert latest.ended_by == "end of log" and latest.stop_lsn_text >= end and latest.stop_time is not None
-    by_time = drkit.plan_pitr(archive, time=latest.stop_time)
-    assert by_time.stop_lsn <= latest.stop_lsn
+    by_time = drkit.plan_pitr(archive, time=latest.stop_time - timedelta(milliseconds=1))
+    assert by_time.stop_lsn < latest.stop_lsn
     assert drkit.plan_pitr(archive, lsn=middle).snapshot.id == snapshot.id
     plan = drkit.plan_pitr(archive, name="after two", snapshot=snapshot)
     assert plan.start_lsn < plan.stop_lsn <= latest.stop_lsn
