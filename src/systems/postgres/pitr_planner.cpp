@@ -23,7 +23,8 @@ std::string short_id(const BasePoint& point) { return point.snapshot.id.substr(0
 Result<void> PitrPlanner::require_own_log(const BasePoint& point) const {
   DRKIT_ASSIGN(const LogOrigin origin, compare_origin(ctx_, repository_, point, timelines_through(map_, point)));
   if (origin.different.empty()) return {};
-  std::string message = origin.different + "; the snapshot leads to its own end alone: take it with the target immediate";
+  std::string message =
+      origin.different + "; the snapshot leads to its own end alone: take it with the target immediate";
   for (auto other = way_.points.rbegin(); options_.snapshot.empty() && other != way_.points.rend(); ++other) {
     if (other->end_lsn > point.end_lsn || other->snapshot.id == point.snapshot.id) continue;
     DRKIT_ASSIGN(const LogOrigin its, compare_origin(ctx_, repository_, *other, timelines_through(map_, *other)));
@@ -224,8 +225,8 @@ Result<PitrPlan> PitrPlanner::plan() const {
   return Error(ErrorCode::invalid_argument, "unknown kind of target");
 }
 
-// The server reads ahead of what it replays, and gives up when it is not given what it asks for. How far, records decide:
-// behind a switch of segments the next one begins at once.
+// The server reads ahead of what it replays, and gives up when it is not given what it asks for. How far, records
+// decide: behind a switch of segments the next one begins at once.
 Result<bool> PitrPlanner::is_damaged_behind(Lsn stop) const {
   const std::uint64_t size = map_.segment_bytes();
   const Lsn next = (stop + size - 1) / size * size;
