@@ -80,8 +80,9 @@ struct SnapshotFilter {
 
 /// A snapshot that is there and cannot be used: what is known of it.
 struct DamagedSnapshot {
-  std::string id;  ///< 32 hexadecimal digits
-  Error error;     ///< what is wrong with it
+  std::string id;        ///< 32 hexadecimal digits
+  Error error;           ///< what is wrong with it
+  bool missing = false;  ///< others name it, and it is not there
 };
 
 /// An open repository. Movable handle; copies share the state.

@@ -107,7 +107,8 @@ class CheckRunner {
       return values;
     }
     for (const DamagedSnapshot& snapshot : damaged) {
-      findings_.add({Severity::damage, "snapshot_damaged", snapshot.id, snapshot.error.to_string()}, snapshot.id);
+      const char* code = snapshot.missing ? "snapshot_missing" : "snapshot_damaged";
+      findings_.add({Severity::damage, code, snapshot.id, snapshot.error.to_string()}, snapshot.id);
     }
     for (repo::LoadedSnapshot& snapshot : *loaded) values.push_back(std::move(snapshot.value));
     return values;

@@ -245,10 +245,23 @@ Result<Snapshot> Repository::find_snapshot(const Context& ctx, std::string_view 
   return Error(ErrorCode::not_found, "no such snapshot").with("snapshot", std::string(name));
 }
 
+// One that is missing is in no listing: others name it.
+static std::optional<std::string> find_missing(const Context& ctx, Repository::Impl& impl, std::string_view digits) {
+  std::vector<DamagedSnapshot> damaged;
+  if (!repo::load_snapshots(ctx, impl, &damaged)) return std::nullopt;
+  std::erase_if(damaged, [&](const DamagedSnapshot& snapshot) { return !snapshot.id.starts_with(digits); });
+  return damaged.size() == 1 ? std::optional(std::move(damaged.front().id)) : std::nullopt;
+}
+
 Result<std::string> Repository::find_snapshot_id(const Context& ctx, std::string_view name) const {
   constexpr std::size_t kWholeId = 32;
   if (name.size() == kWholeId) return std::string(name);
-  if (!is_latest(name)) return find_id(ctx, *impl_, name);
+  if (!is_latest(name)) {
+    auto found = find_id(ctx, *impl_, name);
+    if (found || found.error().code() != ErrorCode::not_found) return found;
+    auto missing = find_missing(ctx, *impl_, name);
+    return missing ? Result<std::string>(std::move(*missing)) : std::move(found);
+  }
   DRKIT_ASSIGN(const Snapshot latest, find_latest(ctx, *this, name));
   return latest.id;
 }

@@ -160,7 +160,8 @@ Result<void> check_history(const Context& ctx, Repository::Impl& impl, const std
     auto there = check_present(ctx, impl, history, expected);
     if (there || there.error().code() != ErrorCode::corrupt) return there;
     history.damaged.insert(expected.id);
-    damaged.push_back({expected.id, std::move(there).error()});
+    const bool missing = !history.present.contains(expected.id);
+    damaged.push_back({expected.id, std::move(there).error(), missing});
     return {};
   };
   for (const LoadedSnapshot& snapshot : snapshots) {
@@ -200,7 +201,7 @@ Result<std::vector<LoadedSnapshot>> load_without_history(const Context& ctx, Rep
     // Forgotten by someone else between the listing and now.
     if (!loaded && loaded.error().code() == ErrorCode::not_found) continue;
     if (!loaded && loaded.error().code() == ErrorCode::corrupt) {
-      damaged.push_back({std::string(object_name(key)), std::move(loaded).error()});
+      damaged.push_back({std::string(object_name(key)), std::move(loaded).error(), false});
       continue;
     }
     if (!loaded) return std::move(loaded).error();

@@ -156,7 +156,8 @@ static void damage_is_found(drk_repository* repository, drk_storage* storage) {
   drk_finding finding = DRK_FINDING_INIT;
   char command[512];
   snprintf(command, sizeof command,
-           "f=$(ls -S $(find '%s/repo' -type f) | head -n 1) && chmod u+w \"$f\" && printf '\\000\\001\\002\\003' | "
+           "f=$(ls -S $(find '%s/repo' -type f -not -path '*~/*') | head -n 1) && chmod u+w \"$f\" && printf "
+           "'\\000\\001\\002\\003' | "
            "dd of=\"$f\" bs=1 seek=100 conv=notrunc status=none",
            root);
   CHECK(system(command) == 0);

@@ -54,7 +54,8 @@ class Documents(harness.Case):
     def test_restore_and_plan(self):
         self.init_and_backup()
         plan = self.document("restore", self.repo, "latest", self.dir / "r", "--plan")
-        self.assertEqual(list(plan), ["status", "plan"])
+        self.assertEqual(list(plan), ["status", "plan", "removals"])
+        self.assertEqual(plan["removals"], {"entries": 0, "first": []})
         self.assertEqual(list(plan["plan"]), RESTORE)
         done = self.document("restore", self.repo, "latest", self.dir / "r")
         self.assertEqual(list(done), ["status", "stats", "problems"])

@@ -76,7 +76,7 @@ TEST_CASE("index objects that are gone stop no restore: the packs say what they 
   CHECK(*restore_tree(log.context(), reader, *snapshot) == tree);
   CHECK(log.names("no index object"));
   CheckOptions options;
-  options.level = CheckLevel::files;
+  options.level = CheckLevel::chunks;
   const auto report = check(Context(), must_open(storage), &*snapshot, {}, options);
   REQUIRE_MESSAGE(report.ok(), report.error().to_string());
   CHECK(report->findings.empty());
