@@ -27,8 +27,9 @@ struct Lease {
 Result<Lease> open_lease(const Context& ctx, Repository::Impl& impl, const std::string& host);
 Result<void> close_lease(const Context& ctx, Repository::Impl& impl, const Lease& lease);
 
-/// Commits: the one object whose creation decides. Errors: precondition_failed when the lease was fenced.
-Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl, const Lease& lease,
+/// Commits: the one object whose creation decides. Answers its SHA-256. Errors: precondition_failed when the lease was
+/// fenced.
+Result<format::Digest> commit_snapshot(const Context& ctx, Repository::Impl& impl, const Lease& lease,
                                       const ContentKey& content_key, format::SnapshotPublic public_part,
                                       const format::SnapshotPrivate& private_part);
 
