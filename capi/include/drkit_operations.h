@@ -22,9 +22,12 @@ typedef struct drk_source_options {
   const char* mode;      /**< postgres: "auto", "stream", "local"; NULL: auto */
   const char* what;      /**< postgres: "cluster", "dump"; NULL: cluster */
   uint64_t max_rate_kib; /**< postgres: server-side limit in KiB/s; 0: none */
+  const char* const* databases; /**< dump: these; none: that of the address, or all */
+  size_t database_count;
+  const char* bin_directory; /**< dump: folder of pg_dump; NULL: looked for in the usual places and PATH */
 } drk_source_options;
 #define DRK_SOURCE_OPTIONS_INIT \
-  { sizeof(drk_source_options), 0, NULL, 0, NULL, NULL, 0 }
+  { sizeof(drk_source_options), 0, NULL, 0, NULL, NULL, 0, NULL, 0, NULL }
 
 /** Opens `file:///dir`, a bare path, `postgres:CONNINFO`, `postgres://...`, or `exec:COMMAND`. */
 DRK_API drk_status drk_source_open(const drk_context* ctx, const char* address, const drk_source_options* options,
@@ -71,12 +74,17 @@ typedef struct drk_restore_options {
   size_t include_count;
   const char* const* excludes;
   size_t exclude_count;
-  const drk_pair* tablespaces; /**< postgres: old location or OID -> new directory */
+  const drk_pair* tablespaces; /**< postgres: old location or OID (dump: or name) -> new directory */
   size_t tablespace_count;
-  const char* all_tablespaces_under; /**< postgres: DIR/OID for the others; NULL: refuse them */
+  const char* all_tablespaces_under; /**< postgres: DIR/OID for the others; NULL: their old places */
+  uint32_t keep_standby; /**< postgres: non-zero: the snapshot of a standby starts as one of the same primary */
+  uint32_t no_tablespaces;   /**< dump: non-zero: everything goes to the default tablespace */
+  const char* bin_directory; /**< dump: folder of pg_restore and psql; NULL: looked for in the usual places and PATH */
+  uint32_t jobs;             /**< dump: of pg_restore; 0: 2 */
+  uint32_t reserved_2;
 } drk_restore_options;
 #define DRK_RESTORE_OPTIONS_INIT \
-  { sizeof(drk_restore_options), 0, 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL }
+  { sizeof(drk_restore_options), 0, 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, NULL, 0, 0 }
 
 /** What a restore would do, or did. Accessor struct (convention 6). */
 typedef struct drk_restore_stats {
@@ -112,8 +120,8 @@ DRK_API drk_status drk_restore_plan_removals(const drk_context* ctx, const drk_r
                                              const drk_restore_options* options, uint64_t* count, drk_path_fn visit,
                                              void* user_data, drk_error** err);
 /**
- * Writes a snapshot (a name as in drk_repository_find_snapshot) to a target: a directory, `exec:COMMAND` fed by a
- * stream, or `-` (standard output). DRK_OK also for a partial restore: look at drk_restore_result_status.
+ * Writes a snapshot (a name as in drk_repository_find_snapshot) to a target: a directory, `postgres:CONNINFO` for
+ * dumps, `exec:COMMAND` fed by a stream, or `-` (standard output). DRK_OK also for a partial restore: look at drk_restore_result_status.
  * Errors: DRK_PRECONDITION_FAILED (place not empty, server running), DRK_CORRUPT (named), DRK_NO_SPACE, ...
  */
 DRK_API drk_status drk_restore(const drk_context* ctx, const drk_repository* repository, const char* snapshot,
@@ -169,6 +177,14 @@ typedef enum drk_check_level {
 /** How bad a finding is. */
 typedef enum drk_severity { DRK_SEVERITY_NOTE = 0, DRK_SEVERITY_WARNING = 1, DRK_SEVERITY_DAMAGE = 2 } drk_severity;
 
+/** What a report comes to. */
+typedef enum drk_check_status {
+  DRK_CHECK_COMPLETE = 0, /**< all that was asked for was looked at and is sound */
+  DRK_CHECK_PARTIAL =
+      1, /**< no damage; a snapshot lacks what its backup could not read, or was looked at less deeply */
+  DRK_CHECK_DAMAGED = 2
+} drk_check_status;
+
 /** A check that the caller wrote; see drkit_spi.h. */
 typedef struct drk_check_plugin drk_check_plugin;
 
@@ -178,7 +194,7 @@ typedef struct drk_check_options {
   int32_t level;           /**< drk_check_level */
   uint32_t sample_percent; /**< objects and chunks looked at, 1 to 100 */
   uint32_t reserved;
-  const char* scratch_parent; /**< boot: where the scratch directory is made; NULL: /var/tmp */
+  const char* scratch_parent; /**< boot (refused below): where the scratch directory is made; NULL: /var/tmp */
   const char* const* sql;     /**< boot: each statement must succeed */
   size_t sql_count;
   const char* server_bin_directory; /**< boot: NULL: found by version */
@@ -205,20 +221,31 @@ typedef struct drk_report drk_report;
 /**
  * Runs every check of the level and below. `snapshot`: a name, or NULL for all. DRK_OK means that the checks could
  * look, not that all is well: ask drk_report_ok. Findings are no errors; errors are checks that could not look.
+ * DRK_INVALID_ARGUMENT: options without a use at the level, or a level that the snapshot cannot reach ("highest").
  */
 DRK_API drk_status drk_check(const drk_context* ctx, const drk_repository* repository, const char* snapshot,
                              const drk_check_options* options, drk_report** out, drk_error** err);
-/** The level `objects` without a key: reads every object and compares it with its name or checksum. */
+/** The level `objects` without a key: compares every object with its name; what is missing can hardly be told so. */
 DRK_API drk_status drk_check_objects(const drk_context* ctx, drk_storage* storage, uint32_t sample_percent,
                                      drk_report** out, drk_error** err);
-/** 1 when no finding is damage. */
+/** 1 when the status is DRK_CHECK_COMPLETE. */
 DRK_API int drk_report_ok(const drk_report* report);
+/** What the report comes to: a drk_check_status; DRK_CHECK_DAMAGED for NULL. */
+DRK_API int32_t drk_report_status(const drk_report* report);
+/** How many things a reader might take for checked were not looked at. */
+DRK_API size_t drk_report_not_looked_at_count(const drk_report* report);
+/** One of them, a line for people; borrowed; NULL past the end. */
+DRK_API const char* drk_report_not_looked_at(const drk_report* report, size_t index);
 /** How many findings there were; the report keeps the first 10 000. */
 DRK_API uint64_t drk_report_findings_total(const drk_report* report);
 /** How many findings the report has. */
 DRK_API size_t drk_report_finding_count(const drk_report* report);
 /** A finding with borrowed texts. Errors: DRK_INVALID_ARGUMENT past the end. */
 DRK_API drk_status drk_report_finding(const drk_report* report, size_t index, drk_finding* out, drk_error** err);
+/** How many snapshots a finding was seen in; 0: it is of the repository as a whole, or the index is past the end. */
+DRK_API size_t drk_report_finding_snapshot_count(const drk_report* report, size_t index);
+/** Id of one of them; borrowed; NULL past the end. */
+DRK_API const char* drk_report_finding_snapshot(const drk_report* report, size_t index, size_t snapshot);
 /** One JSON document with stable keys. */
 DRK_API drk_status drk_report_to_json(const drk_report* report, drk_buffer** out, drk_error** err);
 /** A self-contained page: no script, no external file. */

@@ -23,6 +23,9 @@ typedef enum drk_pitr_kind {
 
 /** What the server does at the target; the values are pinned. */
 typedef enum drk_pitr_action { DRK_PITR_PAUSE = 0, DRK_PITR_PROMOTE = 1, DRK_PITR_SHUTDOWN = 2 } drk_pitr_action;
+/** Added to the action for drk_pitr_write_settings: the recovered server archives as the original did. Without it
+ * archiving is off, so that a trial leaves nothing in the repository. */
+#define DRK_PITR_KEEP_ARCHIVING 256
 
 /** Options of drk_pitr_plan_new. */
 typedef struct drk_pitr_options {
@@ -34,9 +37,9 @@ typedef struct drk_pitr_options {
   uint32_t exclusive; /**< non-zero: stop just before the target */
   const char* name;   /**< of a restore point */
   uint64_t system_id; /**< which cluster; 0: the only one */
-  uint32_t timeline;  /**< 0: the newest that the repository knows */
-  uint32_t reserved;
-  const char* snapshot; /**< an id; NULL: the newest from which the target is reached */
+  uint32_t timeline;  /**< 0: the one that the newest snapshot leads to */
+  uint32_t unread;    /**< non-zero: believe names and sizes of the log instead of reading all that will be replayed */
+  const char* snapshot; /**< an id, also of a partial one; NULL: the newest complete one that leads to the target */
 } drk_pitr_options;
 #define DRK_PITR_OPTIONS_INIT \
   { sizeof(drk_pitr_options), DRK_PITR_LATEST, 0, 0, 0, 0, NULL, 0, 0, 0, NULL }
@@ -59,8 +62,11 @@ typedef struct drk_pitr_plan_facts {
 #define DRK_PITR_PLAN_FACTS_INIT \
   { sizeof(drk_pitr_plan_facts), 0, 0, NULL, 0, 0, 0, 0, NULL }
 
-/** Chooses the snapshot and proves that the log leads to the target; writes nothing. Errors: DRK_NOT_FOUND (the target
- * lies outside of what can be recovered: the message says what can be), DRK_PERMISSION_DENIED, DRK_CORRUPT. */
+/** Chooses the snapshot and proves that the log leads to the target: it is the snapshot's own, opens, and goes on
+ * without a break; writes nothing. Errors: DRK_NOT_FOUND (the target lies outside of what can be recovered: the message
+ * says what can be), DRK_INVALID_ARGUMENT (also: several timelines or clusters are possible, the message names them),
+ * DRK_PRECONDITION_FAILED (the log is not this snapshot's), DRK_CORRUPT (log that is needed is damaged),
+ * DRK_PERMISSION_DENIED. */
 DRK_API drk_status drk_pitr_plan_new(const drk_context* ctx, const drk_repository* repository,
                                      const drk_pitr_options* options, drk_pitr_plan** out, drk_error** err);
 /** The plan, with borrowed texts. */

@@ -30,12 +30,21 @@ typedef struct drk_storage_options {
   const char* client_certificate_file; /**< https: PEM file */
   const char* client_key_file;         /**< https: PEM file */
   const char* proxy;
+  uint32_t concurrency;        /**< calls under way at once; 0: no limit but the storage's own */
+  uint32_t read_only;          /**< non-zero: refuse every write; excludes `create` */
+  const char* cache_directory; /**< keep whole objects that their names prove there; NULL: no cache */
+  uint64_t cache_bytes;        /**< its size */
 } drk_storage_options;
-#define DRK_STORAGE_OPTIONS_INIT \
-  { sizeof(drk_storage_options), 0, 0, 0, 8, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+#define DRK_STORAGE_OPTIONS_INIT                                                                            \
+  {                                                                                                         \
+    sizeof(drk_storage_options), 0, 0, 0, 8, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, \
+        (uint64_t)1 << 30                                                                                   \
+  }
 
 /**
- * Opens `file:///dir`, a bare path, `mem:`, or `sftp://user@host/dir`.
+ * Opens `file:///dir`, a bare path, `sftp://user@host:port/dir`, `s3://bucket/prefix`, `webdav+https://host/folder`,
+ * `nextcloud+https://host/folder` (both also with http), `mirror:ADDRESS|ADDRESS` (each copy with these options) or
+ * `mem:`.
  * Errors: DRK_INVALID_ARGUMENT, DRK_UNSUPPORTED (scheme), DRK_NOT_FOUND, DRK_UNAUTHENTICATED, DRK_UNAVAILABLE.
  */
 DRK_API drk_status drk_storage_open(const drk_context* ctx, const char* address, const drk_storage_options* options,

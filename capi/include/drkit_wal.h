@@ -168,10 +168,11 @@ typedef struct drk_recovery_window {
   uint64_t end_lsn;
   int64_t start_time_ns; /**< when the backup ended */
   int64_t end_time_ns;   /**< of the last transaction that ended in it */
-  const char* ended_by;  /**< "end of log", "hole" or "gap" */
+  const char* ended_by;  /**< "end of log", "hole", "gap", "damaged" or "other history" */
+  const char* proof;     /**< looked at: "names" and sizes; "history": the log is the snapshot's own; "content": read */
 } drk_recovery_window;
 #define DRK_RECOVERY_WINDOW_INIT \
-  { sizeof(drk_recovery_window), 0, 0, NULL, 0, 0, 0, 0, NULL }
+  { sizeof(drk_recovery_window), 0, 0, NULL, 0, 0, 0, 0, NULL, NULL }
 
 /** Something that is wrong with the log that is kept. Accessor struct (convention 6). */
 typedef struct drk_wal_problem {
@@ -189,10 +190,14 @@ typedef struct drk_wal_problem {
 /** What the log leads to, and what is missing. */
 typedef struct drk_wal_report drk_wal_report;
 
-/** Looks at the log of every cluster. DRK_OK means that it could look: ask drk_wal_report_ok.
- * Errors: DRK_PERMISSION_DENIED (a key of the write role), DRK_CORRUPT, the storage's. */
+/** Looks at the log of every cluster: names and sizes, and whether it is that of the snapshots. DRK_OK means that it
+ * could look: ask drk_wal_report_ok. Errors: DRK_PERMISSION_DENIED (a key of the write role), DRK_CORRUPT, the
+ * storage's. */
 DRK_API drk_status drk_wal_verify(const drk_context* ctx, const drk_repository* repository, drk_wal_report** out,
                                   drk_error** err);
+/** The same, and every object of the log that an interval needs is opened and read through. */
+DRK_API drk_status drk_wal_verify_read(const drk_context* ctx, const drk_repository* repository, drk_wal_report** out,
+                                       drk_error** err);
 /** 1 when nothing is missing. */
 DRK_API int drk_wal_report_ok(const drk_wal_report* report);
 /** How many intervals can be recovered to. */

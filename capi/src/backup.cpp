@@ -14,6 +14,8 @@ Result<SourceOptions> source_options_of(const drk_source_options* options) {
   chosen.mode = text_or(given.mode, chosen.mode);
   chosen.what = text_or(given.what, chosen.what);
   chosen.max_rate_kib = given.max_rate_kib;
+  DRKIT_ASSIGN(chosen.databases, text_list(given.databases, given.database_count, "databases"));
+  chosen.bin_dir = text_or(given.bin_directory);
   return chosen;
 }
 

@@ -19,6 +19,10 @@ static_assert(DRK_SEVERITY_NOTE == static_cast<int>(Severity::note) &&
               DRK_SEVERITY_WARNING == static_cast<int>(Severity::warning) &&
               DRK_SEVERITY_DAMAGE == static_cast<int>(Severity::damage));
 
+static_assert(DRK_CHECK_COMPLETE == static_cast<int>(CheckStatus::complete) &&
+              DRK_CHECK_PARTIAL == static_cast<int>(CheckStatus::partial) &&
+              DRK_CHECK_DAMAGED == static_cast<int>(CheckStatus::damaged));
+
 Result<CheckOptions> check_options_of(const drk_check_options& given) {
   if (given.level < DRK_CHECK_OBJECTS || given.level > DRK_CHECK_BOOT) return invalid("unknown level");
   CheckOptions options;
@@ -84,6 +88,15 @@ drk_status drk_check_objects(const drk_context* ctx, drk_storage* storage, uint3
 }
 
 int drk_report_ok(const drk_report* report) { return report != nullptr && report->value.ok() ? 1 : 0; }
+int32_t drk_report_status(const drk_report* report) {
+  return report == nullptr ? DRK_CHECK_DAMAGED : static_cast<int32_t>(report->value.status());
+}
+size_t drk_report_not_looked_at_count(const drk_report* report) {
+  return report == nullptr ? 0 : report->value.not_looked_at.size();
+}
+const char* drk_report_not_looked_at(const drk_report* report, size_t index) {
+  return index < drk_report_not_looked_at_count(report) ? report->value.not_looked_at[index].c_str() : nullptr;
+}
 uint64_t drk_report_findings_total(const drk_report* report) {
   return report == nullptr ? 0 : report->value.findings_total();
 }
@@ -98,6 +111,14 @@ drk_status drk_report_finding(const drk_report* report, size_t index, drk_findin
     return fill_struct(out, drk_finding{sizeof(drk_finding), static_cast<int32_t>(finding.severity),
                                         finding.code.c_str(), finding.subject.c_str(), finding.message.c_str()});
   });
+}
+
+size_t drk_report_finding_snapshot_count(const drk_report* report, size_t index) {
+  return index < drk_report_finding_count(report) ? report->value.findings[index].snapshots.size() : 0;
+}
+const char* drk_report_finding_snapshot(const drk_report* report, size_t index, size_t snapshot) {
+  if (snapshot >= drk_report_finding_snapshot_count(report, index)) return nullptr;
+  return report->value.findings[index].snapshots[snapshot].c_str();
 }
 
 drk_status drk_report_to_json(const drk_report* report, drk_buffer** out, drk_error** err) {

@@ -37,6 +37,7 @@ Result<PitrOptions> pitr_options_of(const drk_pitr_options* options) {
   if (given.timeline != 0) chosen.timeline = given.timeline;
   if (given.system_id != 0) chosen.system_id = given.system_id;
   chosen.snapshot = text_or(given.snapshot);
+  chosen.read_log = given.unread == 0;
   return chosen;
 }
 
@@ -74,6 +75,16 @@ drk_status drk_wal_verify(const drk_context* ctx, const drk_repository* reposito
   });
 }
 
+drk_status drk_wal_verify_read(const drk_context* ctx, const drk_repository* repository, drk_wal_report** out,
+                               drk_error** err) {
+  return guard_call(ctx, out, err, [&](const drkit::Context& context) -> drkit::Result<void> {
+    DRKIT_TRY(require(repository, "repository"));
+    DRKIT_ASSIGN(auto report, drkit::verify_wal(context, repository->repository, {true}));
+    *out = new drk_wal_report{std::move(report)};
+    return {};
+  });
+}
+
 int drk_wal_report_ok(const drk_wal_report* report) {
   return report != nullptr && report->value.problems.empty() ? 1 : 0;
 }
@@ -89,9 +100,10 @@ drk_status drk_wal_report_window(const drk_wal_report* report, size_t index, drk
   return guard(err, [&]() -> drkit::Result<void> {
     if (index >= drk_wal_report_window_count(report)) return invalid("index is past the end");
     const drkit::RecoveryWindow& window = report->value.windows[index];
-    return fill_struct(out, drk_recovery_window{sizeof(drk_recovery_window), window.timeline, window.system_id,
-                                                window.snapshot.c_str(), window.start_lsn, window.end_lsn,
-                                                window.start_time_ns, window.end_time_ns, window.ended_by.c_str()});
+    return fill_struct(
+        out, drk_recovery_window{sizeof(drk_recovery_window), window.timeline, window.system_id,
+                                 window.snapshot.c_str(), window.start_lsn, window.end_lsn, window.start_time_ns,
+                                 window.end_time_ns, window.ended_by.c_str(), window.proof.c_str()});
   });
 }
 
@@ -135,8 +147,9 @@ drk_status drk_pitr_write_settings(const drk_pitr_plan* plan, const char* data_d
     DRKIT_TRY(require(plan, "plan"));
     DRKIT_TRY(require(data_directory, "data_directory"));
     DRKIT_TRY(require(restore_command, "restore_command"));
-    DRKIT_ASSIGN(const auto chosen, action_of(action));
-    return drkit::write_pitr_settings(data_directory, plan->value, {restore_command, chosen});
+    const bool archives = action >= DRK_PITR_KEEP_ARCHIVING;
+    DRKIT_ASSIGN(const auto chosen, action_of(archives ? action - DRK_PITR_KEEP_ARCHIVING : action));
+    return drkit::write_pitr_settings(data_directory, plan->value, {restore_command, chosen, archives});
   });
 }
 

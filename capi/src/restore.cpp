@@ -24,6 +24,10 @@ Result<RestoreCall> restore_options_of(const drk_restore_options* options) {
   call.options.owners = given.no_owners == 0;
   DRKIT_ASSIGN(call.target.tablespaces, text_map(given.tablespaces, given.tablespace_count, "tablespaces"));
   call.target.all_tablespaces_under = text_or(given.all_tablespaces_under);
+  call.target.keep_standby = given.keep_standby != 0;
+  call.target.no_tablespaces = given.no_tablespaces != 0;
+  call.target.bin_dir = text_or(given.bin_directory);
+  if (given.jobs != 0) call.target.jobs = given.jobs;
   return call;
 }
 

@@ -17,6 +17,10 @@ Result<StorageOptions> storage_options(const drk_storage_options* options) {
   chosen.client_certificate_file = text_or(given.client_certificate_file);
   chosen.client_key_file = text_or(given.client_key_file);
   chosen.proxy = text_or(given.proxy);
+  chosen.concurrency = given.concurrency;
+  chosen.read_only = given.read_only != 0;
+  chosen.cache_directory = text_or(given.cache_directory);
+  chosen.cache_bytes = given.cache_bytes;
   return chosen;
 }
 

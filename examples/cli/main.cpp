@@ -59,8 +59,9 @@ int run(int count, char** words) {
   app.set_version_flag("--version", "drkit " DRKIT_VERSION);
   app.require_subcommand(1);
   app.footer(
-      "Addresses: file:///srv/backup or a path, sftp://user@host/dir; sources also postgres:CONNINFO and "
-      "exec:COMMAND.\n"
+      "Addresses of storages: file:///srv/backup or a path, sftp://user@host/dir, s3://bucket/prefix,\n"
+      "webdav+https://host/folder, nextcloud+https://host/folder, mirror:ADDRESS|ADDRESS.\n"
+      "Sources: file:///dir or a path, postgres:CONNINFO, exec:COMMAND.\n"
       "Exit codes: 0 complete, 1 failed, 2 wrong usage, 3 partial, 4 not found, 5 damage found, 130 interrupted.\n"
       "Example:\n  drkit init /srv/backup && drkit backup /srv/backup /home && drkit snapshots /srv/backup");
   add_verbs(app, session);

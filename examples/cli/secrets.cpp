@@ -195,18 +195,25 @@ Result<Secret> read_secret_file(const std::string& path, const std::string& what
   return read_secret(file.get(), false, what, path);
 }
 
-Result<Credential> find_credential(const Context& ctx, const SecretOptions& options) {
+Result<std::optional<Credential>> find_given_credential(const SecretOptions& options) {
   Credential credential;
   if (!options.key_file.empty()) {
     DRKIT_ASSIGN(credential.key, read_secret_file(options.key_file, "key file"));
-    return credential;
+    return std::optional(std::move(credential));
   }
   DRKIT_ASSIGN(credential.password, password_given(options.password_file));
-  if (credential.password) return credential;
+  if (!credential.password) return std::optional<Credential>();
+  return std::optional(std::move(credential));
+}
+
+Result<Credential> find_credential(const Context& ctx, const SecretOptions& options) {
+  DRKIT_ASSIGN(std::optional<Credential> given, find_given_credential(options));
+  if (given) return std::move(*given);
   if (::isatty(STDIN_FILENO) == 0) {
     return Error(ErrorCode::unauthenticated,
                  "no password: set DRKIT_PASSWORD_FILE or DRKIT_PASSWORD, or give --password-file or --key-file");
   }
+  Credential credential;
   DRKIT_ASSIGN(credential.password, ask(ctx, "password of the repository: "));
   return credential;
 }

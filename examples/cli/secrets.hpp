@@ -25,6 +25,11 @@ struct AccessOptions {
   std::string client_certificate_file;
   std::string client_key_file;
   std::string proxy;
+  std::string limit_download;
+  unsigned calls = 0;
+  bool read_only = false;
+  std::string cache;
+  std::string cache_size;
 };
 
 /// Takes DRKIT_PASSWORD, DRKIT_PASSWORD_FILE and DRKIT_STORAGE_... out of the environment, so that no command started
@@ -34,6 +39,9 @@ void take_environment();
 /// The first of: --key-file, --password-file, DRKIT_PASSWORD_FILE, DRKIT_PASSWORD, a question on the terminal.
 /// Errors: unauthenticated when there is none of them.
 drkit::Result<drkit::Credential> find_credential(const drkit::Context& ctx, const SecretOptions& options);
+
+/// As find_credential, and asks nobody: nothing when none was given.
+drkit::Result<std::optional<drkit::Credential>> find_given_credential(const SecretOptions& options);
 
 /// As find_credential, for a new password: no key file, the terminal asks twice. Empty when there is none.
 drkit::Result<std::optional<drkit::Secret>> find_new_password(const drkit::Context& ctx,

@@ -103,6 +103,13 @@ void Session::add_storage_options(CLI::App* verb) {
   add("--client-cert", access.client_certificate_file, "Certificate to show to the storage, for https");
   add("--client-cert-key", access.client_key_file, "Its private key");
   add("--proxy", access.proxy, "Proxy to the storage, http://host:port or socks5h://host:port");
+  add("--limit-download", access.limit_download, "Most bytes a second from the storage, such as 10MiB");
+  verb->add_option("--storage-calls", access.calls, "Most calls to the storage at once (default: what it allows)")
+      ->check(CLI::Range(1, 1024))
+      ->group("Storage");
+  verb->add_flag("--storage-read-only", access.read_only, "Refuse every write to the storage")->group("Storage");
+  add("--storage-cache", access.cache, "Directory that keeps objects read from the storage; deleted at will");
+  add("--storage-cache-size", access.cache_size, "Its size (default 1GiB)");
 }
 
 void Session::on(CLI::App* verb, Action action) {
@@ -141,8 +148,17 @@ Result<drkit::StorageOptions> Session::with_access(const drkit::StorageOptions& 
   drkit::StorageOptions full;
   full.create = options.create;
   full.upload_bytes_per_second = options.upload_bytes_per_second;
-  full.download_bytes_per_second = options.download_bytes_per_second;
   full.attempts = options.attempts;
+  const AccessOptions& given = options_.access;
+  if (!given.limit_download.empty()) {
+    DRKIT_ASSIGN(full.download_bytes_per_second, parse_rate(given.limit_download));
+  }
+  full.concurrency = given.calls;
+  full.read_only = given.read_only;
+  full.cache_directory = given.cache;
+  if (!given.cache_size.empty()) {
+    DRKIT_ASSIGN(full.cache_bytes, parse_size(given.cache_size));
+  }
   DRKIT_TRY(add_access(options_.access, full));
   return full;
 }
@@ -169,9 +185,14 @@ Result<drkit::Repository> Session::open(const std::string& address, const drkit:
 }
 
 drkit::Result<std::vector<drkit::MirrorGap>> Session::missing_copies() {
+  DRKIT_ASSIGN(drkit::MirrorHealed settled, settle());
+  return std::move(settled.left);
+}
+
+drkit::Result<drkit::MirrorHealed> Session::settle() {
   DRKIT_ASSIGN(drkit::MirrorHealed settled, drkit::settle_mirror(context_, place_));
   show_gaps(settled.left);
-  return std::move(settled.left);
+  return settled;
 }
 
 drkit::Result<std::vector<drkit::MirrorGap>> Session::differing_copies() {

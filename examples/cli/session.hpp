@@ -77,7 +77,9 @@ class Session {
   drkit::Result<drkit::OpenOptions> open_options();
   /// After an operation on the repository that was opened: what is not on every copy of a mirror. Shows it to people.
   drkit::Result<std::vector<drkit::MirrorGap>> missing_copies();
-  /// The same without changing anything.
+  /// What it brought over, besides.
+  drkit::Result<drkit::MirrorHealed> settle();
+  /// What differs, without changing anything.
   drkit::Result<std::vector<drkit::MirrorGap>> differing_copies();
 
   /// Writes to standard output; a failure shows itself in finish().

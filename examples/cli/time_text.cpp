@@ -56,6 +56,14 @@ std::optional<Zone> take_zone(std::string_view text) {
   return Zone{false, west ? -seconds : seconds};
 }
 
+// The calendar's functions take the 30th of February for a day of March.
+bool is_day(int year, int month, int day) {
+  constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  if (month < 1 || month > 12 || day < 1) return false;
+  const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+  return day <= kDays[month - 1] + (month == 2 && leap ? 1 : 0);
+}
+
 std::optional<std::int64_t> parse(std::string_view text) {
   std::tm parts{};
   const auto year = take_number(text, 4);
@@ -69,7 +77,7 @@ std::optional<std::int64_t> parse(std::string_view text) {
   const auto minute = take_number(text, 2);
   if (!minute) return std::nullopt;
   const auto second = take(text, ":") ? take_number(text, 2) : std::optional<int>(0);
-  if (!second || *month < 1 || *month > 12 || *day < 1 || *day > 31 || *hour > 23 || *minute > 59 || *second > 60) {
+  if (!second || !is_day(*year, *month, *day) || *hour > 23 || *minute > 59 || *second > 60) {
     return std::nullopt;
   }
   const auto fraction = take_fraction(text);

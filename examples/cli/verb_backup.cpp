@@ -24,6 +24,8 @@ struct BackupArguments {
   int compression = 1;
   std::string limit_upload;
   std::string limit_source;
+  std::vector<std::string> databases;
+  std::string bin_dir;
 };
 
 std::string ratio_text(const BackupStats& stats) {
@@ -66,6 +68,8 @@ Result<SourceOptions> source_options(const BackupArguments& arguments) {
   options.one_file_system = arguments.one_file_system;
   options.mode = arguments.mode;
   options.what = arguments.what;
+  options.databases = arguments.databases;
+  options.bin_dir = arguments.bin_dir;
   if (!arguments.limit_source.empty()) {
     DRKIT_ASSIGN(const std::uint64_t rate, parse_rate(arguments.limit_source));
     options.max_rate_kib = std::max<std::uint64_t>(1, rate / 1024);
@@ -78,6 +82,17 @@ Error in_our_words(Error error) {
   const auto is_rate = [](const auto& item) { return item.first == "option" && item.second == "max_rate_kib"; };
   const bool rate = std::any_of(error.context().begin(), error.context().end(), is_rate);
   return rate ? std::move(error).with("flag", "--limit-source") : std::move(error);
+}
+
+// What was just backed up must be what the stored log goes on from; else recovery would begin with the wrong one.
+void compare_log(Session& session, const Repository& repository, const Snapshot& snapshot) {
+  if (snapshot.source_kind != "postgres" || repository.role() != KeyRole::full) return;
+  const auto different = compare_with_log(session.context(), repository, snapshot);
+  if (!different) {
+    session.context().write_log(LogLevel::debug, "the log was not looked at: " + different.error().to_string());
+  } else if (!different->empty()) {
+    session.context().write_log(LogLevel::warning, *different);
+  }
 }
 
 Result<int> run_backup(Session& session, const BackupArguments& arguments) {
@@ -101,6 +116,7 @@ Result<int> run_backup(Session& session, const BackupArguments& arguments) {
     session.print_document(document);
   }
   show(session, snapshot);
+  compare_log(session, repository, snapshot);
   session.problems(snapshot.problems, snapshot.stats.problems);
   return exit_code(status);
 }
@@ -122,6 +138,9 @@ void add_backup(CLI::App& app, Session& session) {
   verb->add_option("--mode", arguments->mode, "PostgreSQL: auto, stream or local")
       ->check(CLI::IsMember({"auto", "stream", "local"}));
   verb->add_option("--what", arguments->what, "PostgreSQL: cluster or dump")->check(CLI::IsMember({"cluster", "dump"}));
+  verb->add_option("--database", arguments->databases, "PostgreSQL, dump: one of those to dump; repeatable")
+      ->allow_extra_args(false);
+  verb->add_option("--bin-dir", arguments->bin_dir, "PostgreSQL, dump: folder of pg_dump (default: looked for)");
   verb->add_option("--compression", arguments->compression, "zstd level -7 to 19; 0 stores plain")
       ->check(CLI::Range(-7, 19));
   verb->add_option("--limit-upload", arguments->limit_upload, "Most bytes a second to the storage, such as 10MiB");

@@ -63,7 +63,11 @@ void add_init(CLI::App& app, Session& session) {
   auto options = std::make_shared<InitOptions>();
   CLI::App* verb =
       session.add_verb(app, "init", "Make a repository", "DRKIT_PASSWORD_FILE=/root/pw drkit init file:///srv/backup");
-  verb->add_option("REPO", options->repository, "Where: file:///dir or a path")->required();
+  verb->add_option(
+          "REPO", options->repository,
+          "Where: file:///dir or a path, sftp://user@host/dir, s3://bucket/prefix, webdav+https://host/folder, "
+          "nextcloud+https://host/folder, or mirror:ADDRESS|ADDRESS")
+      ->required();
   verb->add_option("--recipient", options->recipients, "Public key (or its .pub file) that may open it; repeatable")
       ->allow_extra_args(false);
   session.on(verb, [options](Session& s) { return run_init(s, *options); });

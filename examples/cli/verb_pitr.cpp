@@ -20,6 +20,7 @@ struct PitrArguments {
   std::string to, time, lsn, name, timeline, system_id;
   std::uint32_t xid = 0;
   bool immediate = false, latest = false, exclusive = false, plan = false, start = false;
+  bool keep_archiving = false, unread = false, delta = false;
   std::string snapshot;
   std::string action = "promote";
   std::string restore_command;
@@ -144,16 +145,24 @@ Result<std::string> restore_command(const Session& session, const PitrArguments&
   return command;
 }
 
+Json timelines_json(const PitrPlan& plan) {
+  Json list = Json::array();
+  for (const PitrTimeline& end : plan.timelines) {
+    list.push_back({{"timeline", end.timeline},
+                    {"end_lsn", lsn_text(end.end_lsn)},
+                    {"end_time", end.end_time_ns == 0 ? "" : utc_time(end.end_time_ns)}});
+  }
+  return list;
+}
+
 Json plan_json(const PitrPlan& plan) {
-  return {{"snapshot", plan.snapshot.id},
-          {"system_id", std::to_string(plan.system_id)},
-          {"timeline", plan.timeline},
-          {"start_lsn", lsn_text(plan.start_lsn)},
-          {"stop_lsn", lsn_text(plan.stop_lsn)},
-          {"stop_time", plan.stop_time_ns == 0 ? "" : utc_time(plan.stop_time_ns)},
-          {"stop_time_ns", plan.stop_time_ns},
-          {"wal_bytes", plan.wal_bytes},
-          {"ended_by", plan.ended_by}};
+  return {
+      {"snapshot", plan.snapshot.id},        {"system_id", std::to_string(plan.system_id)},
+      {"timeline", plan.timeline},           {"start_lsn", lsn_text(plan.start_lsn)},
+      {"stop_lsn", lsn_text(plan.stop_lsn)}, {"stop_time", plan.stop_time_ns == 0 ? "" : utc_time(plan.stop_time_ns)},
+      {"stop_time_ns", plan.stop_time_ns},   {"wal_bytes", plan.wal_bytes},
+      {"ended_by", plan.ended_by},           {"log_was_read", plan.log_was_read},
+      {"timelines", timelines_json(plan)}};
 }
 
 Json reached_json(const PitrReached& reached) {
@@ -171,10 +180,10 @@ Result<PitrPlan> make_plan(Session& session, const Repository& repository, const
   DRKIT_ASSIGN(options.target, target_of(arguments));
   DRKIT_ASSIGN(options.system_id, parse_system_id(arguments.system_id));
   if (!arguments.timeline.empty()) {
-    DRKIT_ASSIGN(const auto number, parse_system_id(arguments.timeline));
-    options.timeline = static_cast<std::uint32_t>(*number);
+    DRKIT_ASSIGN(options.timeline, parse_timeline(arguments.timeline));
   }
   options.snapshot = arguments.snapshot;
+  options.read_log = !arguments.unread;
   return plan_pitr(session.context(), repository, options);
 }
 
@@ -188,7 +197,22 @@ Result<RestoreResult> restore_snapshot(Session& session, const Repository& repos
   place.all_tablespaces_under = arguments.tablespaces_under;
   DRKIT_ASSIGN(const std::unique_ptr<RestoreTarget> target,
                open_target(session.context(), arguments.data_dir, plan.snapshot, place));
-  return restore(session.context(), repository, plan.snapshot, *target, {});
+  RestoreOptions options;
+  options.delta = arguments.delta;
+  return restore(session.context(), repository, plan.snapshot, *target, options);
+}
+
+void show_plan(Session& session, const PitrPlan& plan) {
+  const auto time = [](std::int64_t ns) { return ns == 0 ? std::string() : " (" + utc_time(ns) + ")"; };
+  session.summary("snapshot " + plan.snapshot.id.substr(0, 8) + time(plan.snapshot.time_ns) + ", log from " +
+                  lsn_text(plan.start_lsn) + " to " + lsn_text(plan.stop_lsn) + " on timeline " +
+                  std::to_string(plan.timeline) + " (" + human_bytes(plan.wal_bytes) +
+                  (plan.log_was_read ? ", read and sound)" : ", not read)"));
+  if (plan.stop_time_ns != 0) session.summary("the last transaction in it ended at " + utc_time(plan.stop_time_ns));
+  for (const PitrTimeline& end : plan.timelines) {
+    session.summary("  timeline " + std::to_string(end.timeline) + " leads to " + lsn_text(end.end_lsn) +
+                    time(end.end_time_ns) + (end.timeline == plan.timeline ? ": taken" : ": --timeline chooses it"));
+  }
 }
 
 Result<int> run_pitr(Session& session, const PitrArguments& arguments) {
@@ -197,12 +221,11 @@ Result<int> run_pitr(Session& session, const PitrArguments& arguments) {
     DRKIT_ASSIGN(settings.restore_command, restore_command(session, arguments));
   }
   settings.action = action_of(arguments.action);
+  settings.keep_archiving = arguments.keep_archiving;
   DRKIT_ASSIGN(const Repository repository, session.open(arguments.repository));
   DRKIT_ASSIGN(const PitrPlan plan, make_plan(session, repository, arguments));
   Json document{{"status", "complete"}, {"plan", plan_json(plan)}};
-  session.summary("snapshot " + plan.snapshot.id.substr(0, 8) + ", log from " + lsn_text(plan.start_lsn) + " to " +
-                  lsn_text(plan.stop_lsn) + " on timeline " + std::to_string(plan.timeline) + " (" +
-                  human_bytes(plan.wal_bytes) + ")");
+  show_plan(session, plan);
   int code = kComplete;
   if (!arguments.plan) {
     DRKIT_ASSIGN(const RestoreResult restored, restore_snapshot(session, repository, plan, arguments));
@@ -243,7 +266,7 @@ void add_pitr(CLI::App& app, Session& session) {
   verb->add_flag("--immediate", arguments->immediate, "As soon as the snapshot is consistent");
   verb->add_flag("--latest", arguments->latest, "To the end of the log");
   verb->add_flag("--exclusive", arguments->exclusive, "Stop just before the target instead of just behind it");
-  verb->add_option("--timeline", arguments->timeline, "Which timeline (default: the newest)");
+  verb->add_option("--timeline", arguments->timeline, "Which timeline (default: where the newest snapshot leads)");
   verb->add_option("--system-id", arguments->system_id, "Which cluster, when there are several");
   verb->add_option("--snapshot", arguments->snapshot, "From this snapshot (default: the newest that leads there)");
   CLI::Option* plan = verb->add_flag("--plan", arguments->plan, "Say what would be done, and do nothing");
@@ -254,6 +277,10 @@ void add_pitr(CLI::App& app, Session& session) {
   verb->add_option("--prefetch", arguments->prefetch, "Segments fetched ahead (default 8)");
   verb->add_option("--tablespace", arguments->tablespaces, "OLD=NEW; repeatable")->allow_extra_args(false);
   verb->add_option("--tablespaces-under", arguments->tablespaces_under, "Every other tablespace to DIR/OID");
+  verb->add_flag("--delta", arguments->delta, "Over what an interrupted restore left, writing only what differs");
+  verb->add_flag("--keep-archiving", arguments->keep_archiving,
+                 "The recovered server archives as the original did: it is the cluster from now on");
+  verb->add_flag("--unread", arguments->unread, "Believe the names and sizes of the log instead of reading it first");
   verb->add_flag("--start", arguments->start, "Start the server and report the point that it reached");
   verb->add_option("--bin-dir", arguments->start_options.bin_dir, "Folder of the server's programs");
   verb->add_option("--server-options", arguments->start_options.server_options, "More options for postgres");

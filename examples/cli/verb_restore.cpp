@@ -16,10 +16,11 @@ struct RestoreArguments {
   bool no_owners = false;
   std::vector<std::string> tablespaces;
   std::string tablespaces_under;
+  TargetOptions target_options;
 };
 
 Result<TargetOptions> target_options(const RestoreArguments& arguments) {
-  TargetOptions options;
+  TargetOptions options = arguments.target_options;
   for (const std::string& mapping : arguments.tablespaces) {
     DRKIT_ASSIGN(auto pair, parse_pair(mapping, "a tablespace"));
     options.tablespaces.insert_or_assign(std::move(pair.first), std::move(pair.second));
@@ -100,7 +101,9 @@ void add_restore(CLI::App& app, Session& session) {
                                     "drkit restore /srv/backup latest /var/lib/postgresql/15/main");
   verb->add_option("REPO", arguments->repository, "The repository")->required();
   verb->add_option("SNAPSHOT", arguments->snapshot, "An id, the start of one, latest, or latest:SOURCE")->required();
-  verb->add_option("TARGET", arguments->target, "A directory; exec:COMMAND or - for streams")->required();
+  verb->add_option("TARGET", arguments->target,
+                   "A directory; exec:COMMAND or - for streams; postgres:CONNINFO for dumps")
+      ->required();
   verb->add_option("--include", arguments->options.includes, "Glob of what to restore; repeatable")
       ->allow_extra_args(false);
   verb->add_option("--exclude", arguments->options.excludes, "Glob of what to leave out; repeatable")
@@ -111,10 +114,18 @@ void add_restore(CLI::App& app, Session& session) {
   verb->add_flag("--plan", arguments->plan, "Say what would be done, what --delta would remove too, and do nothing");
   verb->add_flag("--no-owners", arguments->no_owners, "Leave the owners as they come");
   verb->add_option("--tablespace", arguments->tablespaces,
-                   "PostgreSQL: OLD=NEW, a location or an OID to a new directory; repeatable")
+                   "PostgreSQL: OLD=NEW, a location, an OID or (dump) a name to a new directory; repeatable")
       ->allow_extra_args(false);
   verb->add_option("--tablespaces-under", arguments->tablespaces_under,
                    "PostgreSQL: every other tablespace to DIR/OID");
+  TargetOptions& target = arguments->target_options;
+  verb->add_flag("--standby", target.keep_standby,
+                 "PostgreSQL: restore the snapshot of a standby as a standby of the same primary");
+  verb->add_flag("--no-tablespaces", target.no_tablespaces, "PostgreSQL, dump: everything to the default tablespace");
+  verb->add_option("--jobs", target.jobs, "PostgreSQL, dump: jobs of pg_restore (default 2)")
+      ->check(CLI::Range(1, 256));
+  verb->add_option("--bin-dir", target.bin_dir,
+                   "PostgreSQL, dump: folder of pg_restore and psql (default: looked for)");
   session.on(verb, [arguments](Session& s) { return run_restore(s, *arguments); });
 }
 

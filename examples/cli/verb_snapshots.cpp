@@ -57,14 +57,15 @@ Result<LogFacts> read_log(const Context& ctx, const Repository& repository, cons
   return log;
 }
 
-// The newest moment that the snapshot leads to, and whether lost log ends it there.
+// The newest moment that the snapshot leads to on each timeline, and whether log that is missing ends it there.
 std::string reach_text(const std::vector<RecoveryWindow>& windows) {
-  if (windows.empty()) return "-";
-  const auto furthest = std::max_element(windows.begin(), windows.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.timeline, a.end_time_ns) < std::pair(b.timeline, b.end_time_ns);
-  });
-  const bool lost = furthest->ended_by == "gap" || furthest->ended_by == "hole";
-  return local_time(furthest->end_time_ns) + (lost ? " (" + furthest->ended_by + ")" : "");
+  std::string text;
+  for (const RecoveryWindow& window : windows) {
+    text += (text.empty() ? "" : ", ") + local_time(window.end_time_ns);
+    if (windows.size() > 1) text += " on " + std::to_string(window.timeline);
+    if (window.ended_by != "end of log") text += " (" + window.ended_by + ")";
+  }
+  return text.empty() ? "-" : text;
 }
 
 void print_gaps(Session& session, const LogFacts& log) {
@@ -173,6 +174,9 @@ Result<int> run_snapshots(Session& session, const SnapshotsArguments& arguments)
   for (const DamagedSnapshot& snapshot : damaged) rows.push_back(cells(snapshot));
   for (const Snapshot& snapshot : snapshots) rows.push_back(cells(snapshot, facts));
   if (!rows.empty()) print_table(session, rows);
+  if (!facts.windows.empty()) {
+    session.summary("RECOVERS TO goes by the names and sizes of the stored log; `drkit wal verify` looks closer");
+  }
   print_gaps(session, facts);
   return code;
 }

@@ -65,6 +65,27 @@ Result<int> run_retain(Session& session, const RetainArguments& arguments) {
   return exit_code(status);
 }
 
+Result<int> run_settle(Session& session, const std::string& address) {
+  StorageOptions place;
+  place.create = true;  // also a copy that has nothing yet is filled
+  DRKIT_ASSIGN(const StoragePtr storage, session.storage(address, place));
+  if (mirror_control(storage) == nullptr) {
+    return Error(ErrorCode::invalid_argument, "only a mirror can be settled: mirror:ADDRESS|ADDRESS");
+  }
+  DRKIT_ASSIGN(const MirrorHealed settled, session.settle());
+  session.screen().clear();
+  const Status status = status_with_gaps(Status::complete, settled.left);
+  if (session.json()) {
+    Json document = {{"status", status == Status::complete ? "complete" : "partial"},
+                     {"objects", settled.objects_copied},
+                     {"bytes", settled.bytes_copied}};
+    add_gaps(document, settled.left);
+    session.print_document(document);
+  }
+  session.summary(human_count(settled.objects_copied) + " objects copied, " + human_bytes(settled.bytes_copied));
+  return exit_code(status);
+}
+
 void add_probe(CLI::App& group, Session& session) {
   auto arguments = std::make_shared<ProbeArguments>();
   CLI::App* verb = session.add_verb(group, "probe", "Try what a storage really does, and whether it is safe",
@@ -91,14 +112,26 @@ void add_retain(CLI::App& group, Session& session) {
   session.on(verb, [arguments](Session& s) { return run_retain(s, *arguments); });
 }
 
+void add_settle(CLI::App& group, Session& session) {
+  auto address = std::make_shared<std::string>();
+  CLI::App* verb =
+      session.add_verb(group, "settle", "Bring every copy of a mirror what it lacks, also one that is empty",
+                       "drkit storage settle 'mirror:/srv/backup|s3://backups/db1'", false);
+  session.add_storage_options(verb);
+  verb->add_option("URL", *address, "mirror:ADDRESS|ADDRESS; places that are not there are made")->required();
+  session.on(verb, [address](Session& s) { return run_settle(s, *address); });
+}
+
 }  // namespace
 
 void add_storage(CLI::App& app, Session& session) {
-  CLI::App* group = app.add_subcommand("storage", "Look at a storage itself, or protect what is in it");
+  CLI::App* group =
+      app.add_subcommand("storage", "Look at a storage itself, protect what is in it, or fill a mirror's copies");
   group->require_subcommand(1);
   group->footer("Example:\n  drkit storage probe sftp://backup@host/srv/backup");
   add_probe(*group, session);
   add_retain(*group, session);
+  add_settle(*group, session);
 }
 
 }  // namespace cli

@@ -21,6 +21,8 @@ std::string lsn_text(std::uint64_t lsn);
 drkit::Result<std::uint64_t> parse_lsn(std::string_view text);
 /// Nothing for "". Errors: invalid_argument.
 drkit::Result<std::optional<std::uint64_t>> parse_system_id(std::string_view text);
+/// Nothing for ""; "10" and "0xA" are the same timeline. Errors: invalid_argument.
+drkit::Result<std::optional<std::uint32_t>> parse_timeline(std::string_view text);
 /// Whether the error says that the repository was looked into and has no such file.
 bool is_absent_file(const drkit::Error& error);
 

@@ -29,8 +29,7 @@ Result<int> run_receive(Session& session, ReceiveArguments arguments) {
   if (!arguments.until.empty()) {
     DRKIT_ASSIGN(options.until_lsn, parse_lsn(arguments.until));
   }
-  std::string conninfo = arguments.conninfo;
-  if (conninfo.starts_with("postgres:") && !conninfo.starts_with("postgres://")) conninfo.erase(0, 9);
+  DRKIT_ASSIGN(const std::string conninfo, conninfo_of_address(arguments.conninfo));
   DRKIT_ASSIGN(Repository repository, session.open(arguments.repository));
   DRKIT_ASSIGN(const WalReceived received,
                receive_wal(session.context(), WalArchive(std::move(repository)), conninfo, options));

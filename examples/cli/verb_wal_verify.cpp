@@ -16,7 +16,8 @@ Json window_json(const RecoveryWindow& window) {
           {"start_time_ns", window.start_time_ns},
           {"end_time", utc_time(window.end_time_ns)},
           {"end_time_ns", window.end_time_ns},
-          {"ended_by", window.ended_by}};
+          {"ended_by", window.ended_by},
+          {"proof", window.proof}};
 }
 
 namespace {
@@ -36,7 +37,7 @@ Json timeline_json(const WalTimeline& timeline) {
 }
 
 Json report_json(const WalReport& report) {
-  Json document{{"status", "complete"}};
+  Json document{{"status", "complete"}, {"objects_read", report.objects_read}, {"bytes_read", report.bytes_read}};
   document["timelines"] = Json::array();
   for (const WalTimeline& timeline : report.timelines) document["timelines"].push_back(timeline_json(timeline));
   document["problems"] = Json::array();
@@ -74,25 +75,41 @@ void show(Session& session, const WalReport& report) {
   }
 }
 
-Result<int> run_verify(Session& session, const std::string& address) {
-  DRKIT_ASSIGN(const Repository repository, session.open(address));
-  DRKIT_ASSIGN(const WalReport report, verify_wal(session.context(), repository));
+struct VerifyArguments {
+  std::string repository;
+  WalVerifyOptions options;
+};
+
+std::string looked_at(const WalReport& report, const WalVerifyOptions& options) {
+  if (!options.read) {
+    return "looked at: names and sizes of the stored log, and whether it is that of the snapshots; --read opens all of "
+           "it";
+  }
+  return "read " + human_count(report.objects_read) + " segments, " + human_bytes(report.bytes_read) +
+         " of log: all that the windows need";
+}
+
+Result<int> run_verify(Session& session, const VerifyArguments& arguments) {
+  DRKIT_ASSIGN(const Repository repository, session.open(arguments.repository));
+  DRKIT_ASSIGN(const WalReport report, verify_wal(session.context(), repository, arguments.options));
   if (session.json()) {
     session.print_document(report_json(report));
   } else {
     show(session, report);
   }
+  session.summary(looked_at(report, arguments.options));
   return report.problems.empty() ? kComplete : kDamage;
 }
 
 }  // namespace
 
 void add_wal_verify(CLI::App& parent, Session& session) {
-  auto address = std::make_shared<std::string>();
+  auto arguments = std::make_shared<VerifyArguments>();
   CLI::App* verb = session.add_verb(parent, "verify", "Look for holes; show timelines and what can be recovered to",
                                     "drkit wal verify /srv/backup");
-  verb->add_option("REPO", *address, "The repository")->required();
-  session.on(verb, [address](Session& s) { return run_verify(s, *address); });
+  verb->add_option("REPO", arguments->repository, "The repository")->required();
+  verb->add_flag("--read", arguments->options.read, "Open every object of the log that is needed, and read it through");
+  session.on(verb, [arguments](Session& s) { return run_verify(s, *arguments); });
 }
 
 }  // namespace cli

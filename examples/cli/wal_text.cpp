@@ -38,6 +38,16 @@ Result<std::optional<std::uint64_t>> parse_system_id(std::string_view text) {
   return Error(ErrorCode::invalid_argument, "the identifier of a cluster is a decimal number");
 }
 
+Result<std::optional<std::uint32_t>> parse_timeline(std::string_view text) {
+  if (text.empty()) return std::optional<std::uint32_t>();
+  const bool hex = text.starts_with("0x") || text.starts_with("0X");
+  const std::string_view digits = hex ? text.substr(2) : text;
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, hex ? 16 : 10);
+  if (error == std::errc() && end == digits.data() + digits.size() && value != 0) return std::optional(value);
+  return Error(ErrorCode::invalid_argument, "a timeline is a number such as 10 or 0xA, more than 0");
+}
+
 bool is_absent_file(const Error& error) {
   if (error.code() != ErrorCode::not_found) return false;
   for (const auto& item : error.context()) {

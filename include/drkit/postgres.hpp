@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <drkit/context.hpp>
@@ -45,6 +46,8 @@ struct PostgresOptions {
   /// none.
   std::vector<std::string> databases = {};
   std::string bin_dir = {};  ///< what dump: folder of pg_dump and pg_dumpall; "": looked for in the usual places
+  /// what dump: where they are looked for besides, folders separated by ':'; open_source gives PATH.
+  std::string search_path = {};
 };
 
 /// A source that backs up a running cluster, server versions 15 to 18. conninfo is a libpq connection string or URI;
@@ -74,6 +77,11 @@ struct PostgresOptions {
 ///   calls of the source, unauthenticated, permission_denied, unavailable, timeout, cancelled, corrupt, io,
 ///   precondition_failed (mode local: another server's directory, WAL that the server removed, a promotion meanwhile).
 DRKIT_API Result<std::unique_ptr<Source>> make_postgres_source(std::string conninfo, PostgresOptions options = {});
+
+/// The connection string of an address: what follows "postgres:", a URI whole, a connection string as it is.
+/// Errors: invalid_argument (malformed, an option that libpq does not know, or a password: it belongs into PGPASSWORD
+/// or a password file, for addresses are seen by others and kept in places).
+DRKIT_API Result<std::string> conninfo_of_address(std::string_view address);
 
 /// One statement of the user's, run after the restored cluster came up.
 struct PostgresQuery {
@@ -134,19 +142,31 @@ struct PostgresRestoreOptions {
   std::map<std::string, std::string> tablespaces;
   /// Folder in which every other tablespace gets a folder named by its oid; an absolute path.
   std::optional<std::string> all_tablespaces_under;
+  /// The snapshot's. With it a mapping of a tablespace that is not in the snapshot, and a place that is not empty, are
+  /// found before anything is written; without, when the tablespace comes (such a mapping never).
+  std::map<std::string, std::string> receipt = {};
+  /// The snapshot of a standby starts as one, and follows the primary that its settings name. False: standby.signal is
+  /// left out, which the log says.
+  bool keep_standby = false;
 };
 
 struct PostgresDumpRestoreOptions {
   std::string bin_dir;                   ///< folder of pg_restore and psql; "": looked for in the usual places
   std::string scratch_dir = "/var/tmp";  ///< takes the dumps, as large as they are, until they are restored
-  unsigned jobs = 2;                     ///< of pg_restore
+  unsigned jobs = 2;                     ///< of pg_restore, for a database that it makes
+  std::string search_path = {};          ///< where the programs are looked for besides; open_target gives PATH
+  /// Name or old location of a tablespace -> folder on the server's machine.
+  std::map<std::string, std::string> tablespaces = {};
+  bool no_tablespaces = false;  ///< none is made, and everything goes to the default one
 };
 
 /// A target for snapshots of dumps: databases are made on the server by pg_restore, several jobs at a time, after roles
-/// and tablespaces. Roles that exist stay as they are. A database that exists must be empty; nothing is overwritten.
-/// Errors: invalid_argument and, from begin and open, those of connecting; unsupported (no pg_restore as new as the
-///   pg_dump that made the dumps; a server older than the dumped one), precondition_failed (database with content), io
-///   (a program failed; its words are in the context).
+/// and tablespaces. Roles that exist stay as they are. A database that exists must be empty, and is filled by one job
+/// in one transaction; nothing is overwritten. One that was made and not filled to the end is dropped again, so the
+/// same restore may be tried once more. Errors: invalid_argument and, from begin, open and finish, those of connecting;
+///   unsupported (no pg_restore as new as the pg_dump that made the dumps; a server older than the dumped one),
+///   precondition_failed (database with content; no folder for a tablespace), not_found (a tablespace that is needed or
+///   mapped), io (a program failed; its words, or the server's and the statement without secrets, are in the context).
 DRKIT_API Result<std::unique_ptr<RestoreTarget>> make_postgres_dump_target(std::string conninfo,
                                                                            std::map<std::string, std::string> receipt,
                                                                            PostgresDumpRestoreOptions options = {});
@@ -155,9 +175,10 @@ DRKIT_API Result<std::unique_ptr<RestoreTarget>> make_postgres_dump_target(std::
 using MakeRestoreTarget = std::function<Result<std::unique_ptr<RestoreTarget>>(std::string root)>;
 
 /// A target for a data directory at root: the content of each tablespace goes to its (new) location, which must be
-/// empty unless delta, and the link in pg_tblspc points there. Without a new location the old one is used. Errors:
-/// invalid_argument (a location that is relative or inside root), precondition_failed from begin when a server
-///   runs in root, and those of the targets made.
+/// empty unless delta, and the link in pg_tblspc points there. Without a new location the old one is used. When root
+/// restores with owners, a folder on the way that the cluster's owner cannot go through is a warning in the log.
+/// Errors: invalid_argument (a location that is relative or inside root), from begin precondition_failed (a server runs
+///   in root, a location is not empty) and not_found (a mapping of no tablespace), and those of the targets made.
 DRKIT_API Result<std::unique_ptr<RestoreTarget>> make_postgres_target(MakeRestoreTarget make, std::string root,
                                                                       PostgresRestoreOptions options = {});
 

@@ -36,6 +36,8 @@ DRKIT_API Result<std::unique_ptr<Source>> make_filesystem_source(std::string roo
 struct FilesystemTargetOptions {
   /// An attribute that this file system or this user cannot set is logged and left out; the default is to fail.
   bool skip_unsupported_attributes = false;
+  /// Missing parents of the root that are made can be gone through by every account (0755), not by the maker's alone.
+  bool open_parents = false;
 };
 
 /// A directory on a local file system; missing parents are made.

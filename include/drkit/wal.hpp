@@ -56,6 +56,7 @@ struct WalObject {
   std::uint64_t stored_bytes = 0;
   std::int64_t modified_ns = 0;  ///< storage's time; 0 when unknown
   std::string key;
+  bool too_small = false;  ///< smaller than any such object is: emptied or cut short
 };
 
 enum class WalPut : std::uint8_t { stored, was_there };

@@ -9,6 +9,7 @@
 from . import storage, testing
 from ._core import (
     BackupStats,
+    CheckedSnapshot,
     Entry,
     Finding,
     KeySlot,
@@ -43,6 +44,7 @@ from ._core import (
 )
 from ._error import Error, PartialWarning
 from ._keys import KeyFile
+from ._pitr import PitrPlan, PitrReached, plan_pitr
 from ._repository import Repository, check_objects
 from ._restore import RestorePlan
 from ._spi import Check, ObjectInfo, Source, Storage, StorageInfo
@@ -66,6 +68,7 @@ __all__ = [
     "CallbackFailedError",
     "CancelledError",
     "Check",
+    "CheckedSnapshot",
     "CorruptError",
     "Entry",
     "Error",
@@ -81,6 +84,8 @@ __all__ = [
     "OutOfMemoryError",
     "PartialWarning",
     "PermissionDeniedError",
+    "PitrPlan",
+    "PitrReached",
     "PreconditionFailedError",
     "Problem",
     "ProgressEvent",
@@ -107,6 +112,7 @@ __all__ = [
     "list_wal",
     "lsn_text",
     "open_storage",
+    "plan_pitr",
     "push_wal",
     "receive_wal",
     "recovery_window",

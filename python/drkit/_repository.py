@@ -145,6 +145,8 @@ class Repository:
         mode: str = "auto",
         what: str = "cluster",
         max_rate_kib: int = 0,
+        databases: Sequence[str] = (),
+        bin_dir: Optional[PathText] = None,
         progress: Optional[Progress] = None,
         log: Optional[Log] = None,
     ) -> _core.Snapshot:
@@ -153,17 +155,28 @@ class Repository:
         source: `file:///dir`, a bare path, `postgres:CONNINFO`, `exec:COMMAND`, or a drkit.Source.
         parent: "auto" (the newest of the same source and host), "none" (read every file), or a snapshot.
         exclude: globs; compression: zstd level -7 to 19, 0 stores plain; mode, what, max_rate_kib: postgres.
+        databases: of what="dump", else that of the address or all; bin_dir: folder of pg_dump, else looked for.
         A partial result is returned with status "partial", and PartialWarning is given.
         """
         parent_id = parent.id if isinstance(parent, _core.Snapshot) else parent
         call = _core.BackupCall(
-            dict(tags or {}), parent_id, host, compression, list(exclude), one_file_system, mode, what, max_rate_kib
+            dict(tags or {}),
+            parent_id,
+            host,
+            compression,
+            list(exclude),
+            one_file_system,
+            mode,
+            what,
+            max_rate_kib,
+            list(databases),
+            _text(bin_dir),
         )
         if isinstance(source, Source):
             if exclude or one_file_system:
                 raise _core.InvalidArgumentError("exclude and one_file_system are for file trees")
-            if (mode, what, max_rate_kib) != ("auto", "cluster", 0):
-                raise _core.InvalidArgumentError("mode, what and max_rate_kib are for PostgreSQL")
+            if (mode, what, max_rate_kib, len(databases), bin_dir) != ("auto", "cluster", 0, 0, None):
+                raise _core.InvalidArgumentError("mode, what, max_rate_kib, databases and bin_dir are for PostgreSQL")
             snapshot = self._handle.backup_plugin(source, call, progress, log)
         else:
             snapshot = self._handle.backup_address(os.fspath(source), call, progress, log)
@@ -222,8 +235,10 @@ class Repository:
         """Runs every check of the level and below on one snapshot, or on all.
 
         level: "objects", "chunks", "files" or "boot"; sample: percent of objects and chunks looked at.
-        checks: your own, besides the library's; scratch_dir, sql, server_bin: boot.
-        Damage is told by the report, look at its `ok`. An exception means that a check could not look.
+        checks: your own, besides the library's; scratch_dir, sql, server_bin: boot, refused below it.
+        What was found is told by the report: `ok` is true when all that was asked for was looked at and is sound;
+        a partial snapshot, or one that was looked at less deeply, is "partial". An exception means that a check could
+        not look; InvalidArgumentError also that nothing can be booted, its context names the "highest" level.
         """
         options = _core.CheckOptions(level, sample, _text(scratch_dir) or "/var/tmp", list(sql), _text(server_bin))
         chosen = None if snapshot is None else self._snapshot(snapshot)
@@ -240,21 +255,29 @@ class Repository:
         owners: bool = True,
         tablespaces: Optional[Mapping[str, PathText]] = None,
         tablespaces_under: Optional[PathText] = None,
+        keep_standby: bool = False,
+        no_tablespaces: bool = False,
+        bin_dir: Optional[PathText] = None,
+        jobs: int = 2,
         progress: Optional[Progress] = None,
         log: Optional[Log] = None,
     ) -> _core.RestoreResult:
-        """Writes a snapshot to a directory, `exec:COMMAND`, or `-` (standard output).
+        """Writes a snapshot to a directory, `postgres:CONNINFO` (dumps), `exec:COMMAND`, or `-` (standard output).
 
         delta: over an existing tree, writing only what differs. Files that are not in the snapshot are removed, but for
         what lies where the backup could not read, and not at all with include or exclude.
         owners: set them when the process may.
-        tablespaces: old location or OID to new directory; tablespaces_under: a directory for the others.
+        tablespaces: old location, OID or (dump) name to new directory; tablespaces_under: a directory for the others.
+        keep_standby: the snapshot of a standby starts as one of the same primary; else it starts on its own.
+        Of dumps: no_tablespaces (everything to the default one), bin_dir (folder of pg_restore, else looked for), jobs.
         A partial result is returned with status "partial", and PartialWarning is given.
         Errors: PreconditionFailedError (place not empty, server running), CorruptError, NoSpaceError.
         """
         options = _core.RestoreOptions(list(include), list(exclude), delta, owners)
         moved = {old: os.fspath(new) for old, new in (tablespaces or {}).items()}
-        places = _core.TargetOptions(moved, _text(tablespaces_under))
+        places = _core.TargetOptions(
+            moved, _text(tablespaces_under), keep_standby, _text(bin_dir), jobs, no_tablespaces
+        )
         chosen = self._snapshot(snapshot)
         result = self._handle.restore(chosen, os.fspath(target), options, places, progress, log)
         if result.status == "partial":
@@ -272,6 +295,10 @@ class Repository:
         owners: bool = True,
         tablespaces: Optional[Mapping[str, PathText]] = None,
         tablespaces_under: Optional[PathText] = None,
+        keep_standby: bool = False,
+        no_tablespaces: bool = False,
+        bin_dir: Optional[PathText] = None,
+        jobs: int = 2,
     ) -> RestorePlan:
         """Counts what restore() would do, touching nothing; the plan's apply() does it.
 
@@ -293,6 +320,10 @@ class Repository:
                 owners=owners,
                 tablespaces=tablespaces,
                 tablespaces_under=tablespaces_under,
+                keep_standby=keep_standby,
+                no_tablespaces=no_tablespaces,
+                bin_dir=bin_dir,
+                jobs=jobs,
                 progress=progress,
             )
 
@@ -358,7 +389,10 @@ class Repository:
 
 
 def check_objects(storage: Address, *, sample: int = 100) -> _core.Report:
-    """Compares every stored object with its name or checksum; needs no key. sample: percent looked at."""
+    """Compares every stored object with its name or checksum; needs no key. sample: percent looked at.
+
+    Without a key nobody can tell which objects are missing: see the report's `not_looked_at`.
+    """
     return _core.check_objects(handle_of(storage, create=False), sample)
 
 

@@ -78,18 +78,28 @@ def open_storage(
     client_certificate_file: Optional[PathText] = None,
     client_key_file: Optional[PathText] = None,
     proxy: str = "",
+    concurrency: int = 0,
+    read_only: bool = False,
+    cache_directory: Optional[PathText] = None,
+    cache_bytes: int = 1 << 30,
 ) -> Storage:
-    """Opens `file:///dir`, a bare path, `mem:`, or `sftp://user@host:port/dir`.
+    """Opens `file:///dir`, a bare path, `sftp://user@host:port/dir`, `s3://bucket/prefix`, `webdav+https://host/folder`,
+    `nextcloud+https://host/folder` (both also with http), `mirror:ADDRESS|ADDRESS` (each copy with these options) or
+    `mem:`.
 
     Shapes: password is the password, the secret access key, the bearer token or the passphrase of key_file, as text,
     bytes or a callable that gives it; agent_socket is that of an ssh-agent; the files are PEM. Nothing is taken out of
-    the environment.
-    Units: the limits are bytes per second, 0 for none; attempts counts tries of retryable failures.
+    the environment but what S3 without a user asks for, the standard places of AWS. read_only refuses every write and
+    excludes create; cache_directory keeps whole objects that their names prove.
+    Units: the limits are bytes per second, 0 for none; attempts counts tries of retryable failures; concurrency counts
+    calls under way at once, 0 for no limit but the storage's own; cache_bytes is the size of the cache.
     Errors: InvalidArgumentError, UnsupportedError (scheme), NotFoundError, UnauthenticatedError, UnavailableError.
     """
     access = access_of(user, password, key_file, agent_socket, ca_file, client_certificate_file, client_key_file, proxy)
+    cache = "" if cache_directory is None else os.fspath(cache_directory)
+    around = (concurrency, read_only, cache, cache_bytes)
     return BuiltinStorage(
-        _core.open_storage(os.fspath(address), create, upload_limit, download_limit, attempts, access)
+        _core.open_storage(os.fspath(address), create, upload_limit, download_limit, attempts, access, around)
     )
 
 

@@ -21,5 +21,6 @@ PYBIND11_MODULE(_core, module) {
   bind_look(module);
   bind_repository(module);
   bind_wal(module);
+  bind_pitr(module);
   bind_mirror(module);
 }

@@ -150,6 +150,9 @@ py::list run_suite(const py::object& make, const py::object& wrap) {
 using Access =
     std::tuple<std::string, py::object, std::string, std::string, std::string, std::string, std::string, std::string>;
 
+/// Calls at once, read only, the cache's directory and size.
+using Around = std::tuple<unsigned, bool, std::string, std::uint64_t>;
+
 StorageOptions with_access(const Access& access) {
   StorageOptions options;
   const py::object& password = std::get<1>(access);
@@ -165,12 +168,13 @@ StorageOptions with_access(const Access& access) {
 }
 
 StorageHandle open(const std::string& address, bool create, std::uint64_t upload, std::uint64_t download,
-                   unsigned attempts, const Access& access) {
+                   unsigned attempts, const Access& access, const Around& around) {
   StorageOptions options = with_access(access);
   options.create = create;
   options.upload_bytes_per_second = upload;
   options.download_bytes_per_second = download;
   options.attempts = attempts;
+  std::tie(options.concurrency, options.read_only, options.cache_directory, options.cache_bytes) = around;
   Job job;
   return {job.run([&](const Context& ctx) { return open_storage(ctx, address, options); })};
 }

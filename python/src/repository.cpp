@@ -117,17 +117,22 @@ auto simple(Body&& body) {
 void bind_options(py::module_& module) {
   py::class_<BackupCall>(module, "BackupCall")
       .def(py::init([](TextMap tags, std::string parent, std::string host, int compression, Texts excludes,
-                       bool one_file_system, std::string mode, std::string what, std::uint64_t max_rate_kib) {
+                       bool one_file_system, std::string mode, std::string what, std::uint64_t max_rate_kib,
+                       Texts databases, std::string bin_dir) {
         return BackupCall{{std::move(tags), std::move(parent), std::move(host), compression},
-                          {std::move(excludes), one_file_system, std::move(mode), std::move(what), max_rate_kib}};
+                          {std::move(excludes), one_file_system, std::move(mode), std::move(what), max_rate_kib,
+                           std::move(databases), std::move(bin_dir)}};
       }));
   py::class_<RestoreOptions>(module, "RestoreOptions")
       .def(py::init([](Texts includes, Texts excludes, bool delta, bool owners) {
         return RestoreOptions{std::move(includes), std::move(excludes), delta, owners};
       }));
-  py::class_<TargetOptions>(module, "TargetOptions").def(py::init([](TextMap tablespaces, std::string all_under) {
-    return TargetOptions{std::move(tablespaces), std::move(all_under)};
-  }));
+  py::class_<TargetOptions>(module, "TargetOptions")
+      .def(py::init([](TextMap tablespaces, std::string all_under, bool keep_standby, std::string bin_dir,
+                       unsigned jobs, bool no_tablespaces) {
+        return TargetOptions{std::move(tablespaces), std::move(all_under), keep_standby, std::move(bin_dir), jobs,
+                             no_tablespaces};
+      }));
   py::class_<CheckOptions>(module, "CheckOptions")
       .def(py::init([](const std::string& level, unsigned sample, std::string scratch, Texts sql, std::string bin) {
         return CheckOptions{check_level_from(level), sample, std::move(scratch), std::move(sql), std::move(bin)};

@@ -3,6 +3,8 @@
 
 #include <pybind11/stl.h>
 
+#include <algorithm>
+
 #include <drkit/pitr.hpp>
 #include <drkit/wal_files.hpp>
 #include <drkit/wal_receive.hpp>
@@ -39,6 +41,7 @@ py::dict window_dict(const RecoveryWindow& window) {
   dict["start_time_ns"] = window.start_time_ns;
   dict["end_time_ns"] = window.end_time_ns;
   dict["ended_by"] = window.ended_by;
+  dict["proof"] = window.proof;
   return dict;
 }
 
@@ -70,42 +73,75 @@ py::list list_of(const std::vector<Value>& values, py::dict (*dict_of)(const Val
   return list;
 }
 
-std::string push(const RepositoryHandle& self, const py::object& path, const SystemId& system_id) {
+py::dict push(const RepositoryHandle& self, const py::object& path, const SystemId& system_id, std::string spool,
+              std::string spool_name, unsigned batch, const py::object& log) {
   WalPushOptions options;
   options.system_id = system_id;
+  options.spool = {std::move(spool), std::move(spool_name), self.repository.id()};
+  options.batch = batch;
   const std::string file = path_from_python(path);
-  Job job;
-  const WalPushResult result =
-      job.run([&](const Context& ctx) { return push_wal(ctx, WalArchive(self.repository), file, options); });
-  return result.outcome == WalPut::stored ? "stored" : "was_there";
+  Job job(py::none(), log);
+  const WalPushResult result = job.run([&](const Context& ctx) -> Result<WalPushResult> {
+    const auto known = wal_was_pushed(file, options.spool);
+    if (known && *known) return WalPushResult{WalPut::was_there, 0};
+    return push_wal(ctx, WalArchive(self.repository), file, options);
+  });
+  py::dict dict;
+  dict["outcome"] = result.outcome == WalPut::stored ? "stored" : "was_there";
+  dict["more"] = result.more;
+  return dict;
 }
 
 void get(const RepositoryHandle& self, const std::string& name, const py::object& destination,
-         const SystemId& system_id) {
+         const SystemId& system_id, std::string spool, std::string spool_name, unsigned prefetch,
+         const py::object& log) {
   WalGetOptions options;
   options.system_id = system_id;
+  options.spool = {std::move(spool), std::move(spool_name), {}};
+  options.prefetch = prefetch;
   const std::string place = path_from_python(destination);
-  Job job;
+  Job job(py::none(), log);
   job.run([&](const Context& ctx) -> Result<bool> {
+    const auto ready = take_prefetched_wal(name, place, options.spool, options.system_id);
+    if (ready && *ready) return true;
     DRKIT_TRY(get_wal(ctx, WalArchive(self.repository), name, place, options));
     return true;
   });
 }
 
-py::dict receive(const RepositoryHandle& self, const std::string& conninfo, const std::string& slot, bool synchronous,
-                 std::uint64_t until_lsn, const py::object& log, const py::object& spool, std::uint64_t spool_bytes) {
+std::chrono::milliseconds milliseconds_of(double seconds) {
+  constexpr double kMost = 1e9;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(std::clamp(seconds, 0.0, kMost) * 1000));
+}
+
+WalReceiveOptions receive_options(std::string slot, bool create_slot, bool synchronous, const std::string& durable,
+                                  std::string spool, std::uint64_t spool_bytes, double store_every_s, std::uint64_t store_bytes, std::string name,
+                                  bool reconnect, std::uint64_t until_lsn) {
   WalReceiveOptions options;
-  options.slot = slot;
-  options.synchronous = synchronous;
-  options.until_lsn = until_lsn;
-  options.spool_bytes = spool_bytes;
-  if (!spool.is_none()) {
-    options.durable = WalDurable::spool;
-    options.spool_directory = path_from_python(spool);
+  if (durable != "storage" && durable != "spool") {
+    raise(Error(ErrorCode::invalid_argument, "durable is storage or spool").with("durable", durable));
   }
+  options.slot = std::move(slot);
+  options.create_slot = create_slot;
+  options.synchronous = synchronous;
+  options.durable = durable == "spool" ? WalDurable::spool : WalDurable::storage;
+  options.spool_directory = std::move(spool);
+  options.spool_bytes = spool_bytes;
+  options.store_every = milliseconds_of(store_every_s);
+  options.store_bytes = store_bytes;
+  options.application_name = std::move(name);
+  options.reconnect = reconnect;
+  options.until_lsn = until_lsn;
+  return options;
+}
+
+py::dict receive(const RepositoryHandle& self, const std::string& address, const WalReceiveOptions& options,
+                 const py::object& log) {
   Job job(py::none(), log);
-  const WalReceived received =
-      job.run([&](const Context& ctx) { return receive_wal(ctx, WalArchive(self.repository), conninfo, options); });
+  const WalReceived received = job.run([&](const Context& ctx) -> Result<WalReceived> {
+    DRKIT_ASSIGN(const std::string conninfo, conninfo_of_address(address));
+    return receive_wal(ctx, WalArchive(self.repository), conninfo, options);
+  });
   py::dict dict;
   dict["system_id"] = received.system_id;
   dict["timeline"] = received.timeline;
@@ -113,6 +149,7 @@ py::dict receive(const RepositoryHandle& self, const std::string& conninfo, cons
   dict["segments"] = received.segments;
   dict["pieces"] = received.pieces;
   dict["gaps"] = received.gaps;
+  dict["connections"] = received.connections;
   dict["unstored_bytes"] = received.unstored_bytes;
   return dict;
 }
@@ -128,9 +165,11 @@ py::list objects(const RepositoryHandle& self, const SystemId& system_id) {
                  &object_dict);
 }
 
-py::dict verify(const RepositoryHandle& self) {
+py::dict verify(const RepositoryHandle& self, bool read) {
+  WalVerifyOptions options;
+  options.read = read;
   Job job;
-  const WalReport report = job.run([&](const Context& ctx) { return verify_wal(ctx, self.repository); });
+  const WalReport report = job.run([&](const Context& ctx) { return verify_wal(ctx, self.repository, options); });
   py::dict dict;
   dict["timelines"] = list_of(report.timelines, &timeline_dict);
   dict["problems"] = list_of(report.problems, &problem_dict);
@@ -141,6 +180,7 @@ py::dict verify(const RepositoryHandle& self) {
 }  // namespace
 
 void bind_wal(py::module_& module) {
+  py::class_<WalReceiveOptions>(module, "WalReceiveOptions").def(py::init(&receive_options));
   module.def("push_wal", &push);
   module.def("get_wal", &get);
   module.def("receive_wal", &receive);

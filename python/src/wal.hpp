@@ -6,5 +6,6 @@
 namespace drkit::python {
 
 void bind_wal(py::module_& module);
+void bind_pitr(py::module_& module);
 
 }  // namespace drkit::python

@@ -7,18 +7,21 @@
 #include <drkit/context.hpp>
 #include <drkit/result.hpp>
 
+#include "base/told_causes.hpp"
+
 namespace drkit::base {
 
-/// Calls until it succeeds or fails for good, at most `attempts` times and never more than four: whoever opens a
-/// storage is told within two seconds that nobody is there.
+/// Calls until it succeeds or fails for good, at most `attempts` times and never more than four: the waits come to less
+/// than two seconds. The first failure is told in the log, later ones when their cause is another.
 template <class Call>
 auto repeat_briefly(const Context& ctx, unsigned attempts, Call call) -> decltype(call()) {
   constexpr unsigned kMost = 4;
   std::chrono::milliseconds wait{250};
+  ToldCauses told;
   for (unsigned attempt = 1;; ++attempt, wait *= 2) {
     auto done = call();
     if (done || !done.error().retryable() || attempt >= std::min(attempts, kMost)) return done;
-    ctx.write_log(LogLevel::warning, "a call is repeated: " + done.error().to_string());
+    told.tell(ctx, done.error());
     DRKIT_TRY(ctx.clock->sleep_for(wait, ctx.cancel));
   }
 }

@@ -168,7 +168,8 @@ class BackupRun {
   }
 
   void list_problem(Problem problem) {
-    ctx_.write_log(LogLevel::warning, problem.path + ": " + problem.message);
+    // The snapshot's list is the warning.
+    ctx_.write_log(LogLevel::info, problem.path + ": " + problem.message);
     ++snapshot_.stats.problems;
     listed_bytes_ += problem.path.size() + problem.message.size();
     if (snapshot_.problems.size() >= kListedProblems || listed_bytes_ > kListedProblemBytes) return;

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "engine/check_options.hpp"
 #include "engine/content_walk.hpp"
 #include "engine/finding_list.hpp"
 #include "engine/selection.hpp"
@@ -52,41 +53,63 @@ class CheckRunner {
     const auto began = ctx_.clock->steady();
     const auto& impl = repository_.impl();
     DRKIT_TRY(repo::require_known(impl->features.check, "checking it"));
+    DRKIT_TRY(engine::require_options(options_, snapshot != nullptr));
     report_.repository_id = repository_.id();
+    report_.storage = repository_.storage_info().name;
     report_.snapshot_id = snapshot != nullptr ? snapshot->id : "";
     report_.level = options_.level;
+    report_.sample_percent = options_.sample_percent;
     report_.time_ns = ctx_.clock->wall_ns();
-    // One snapshot's check reads what it needs, and the index out of the storage though this machine may keep a copy;
-    // the whole repository's reads everything there is.
-    const bool all = snapshot == nullptr || options_.level == CheckLevel::objects;
-    DRKIT_TRY(keep(engine::run_copies_check(ctx_, *impl->storage, all ? "" : repo::kIndexPrefix,
-                                            all ? options_.sample_percent : 100, impl->budget.threads, findings_)));
-    if (snapshot == nullptr && options_.level >= CheckLevel::chunks) {
-      DRKIT_TRY(keep(engine::run_pack_check(ctx_, impl, options_.sample_percent, findings_)));
+    std::vector<Snapshot> snapshots;
+    if (snapshot != nullptr) {
+      snapshots.push_back(*snapshot);
+    } else {
+      DRKIT_ASSIGN(snapshots, usable_snapshots());
     }
-    if (options_.level >= CheckLevel::chunks) {
-      std::vector<Snapshot> snapshots;
-      if (snapshot != nullptr) {
-        snapshots.push_back(*snapshot);
-      } else {
-        DRKIT_ASSIGN(snapshots, usable_snapshots());
-      }
-      for (const Snapshot& one : snapshots) DRKIT_TRY(check_snapshot(one));
-    }
+    DRKIT_TRY(engine::require_reachable(snapshots, checks_, options_.level, snapshot != nullptr));
+    DRKIT_TRY(check_repository(snapshots, snapshot == nullptr));
+    for (const Snapshot& one : snapshots) DRKIT_TRY(check_snapshot(one));
     report_.duration_ns = (ctx_.clock->steady() - began).count();
     return std::move(report_);
   }
 
  private:
+  // One snapshot's check reads what it needs, and the index out of the storage though this machine may keep a copy;
+  // the whole repository's reads everything there is.
+  Result<void> check_repository(const std::vector<Snapshot>& snapshots, bool whole) {
+    const auto& impl = repository_.impl();
+    const bool all = whole || options_.level == CheckLevel::objects;
+    DRKIT_TRY(keep(engine::run_copies_check(ctx_, *impl->storage, all ? "" : repo::kIndexPrefix,
+                                            all ? options_.sample_percent : 100, impl->budget.threads, findings_)));
+    DRKIT_TRY(engine::run_presence_check(ctx_, *impl->storage, findings_));
+    if (all) {
+      // Chunks that are opened are found missing by that.
+      const bool walk = options_.level == CheckLevel::objects || options_.sample_percent < 100;
+      const bool readable = repository_.role() == KeyRole::full;
+      DRKIT_TRY(keep(engine::run_reference_check(ctx_, repository_,
+                                                 walk && readable ? snapshots : std::vector<Snapshot>(), findings_)));
+      if (!readable)
+        report_.not_looked_at.push_back("what the snapshots need: this key may add backups and not read them");
+    }
+    if (!whole || options_.level < CheckLevel::chunks) return {};
+    return keep(engine::run_pack_check(ctx_, impl, options_.sample_percent, findings_));
+  }
+
   // Damaged ones are findings, and no reason not to look at the others.
   Result<std::vector<Snapshot>> usable_snapshots() {
     std::vector<DamagedSnapshot> damaged;
-    DRKIT_ASSIGN(std::vector<repo::LoadedSnapshot> loaded, repo::load_snapshots(ctx_, *repository_.impl(), &damaged));
-    for (const DamagedSnapshot& snapshot : damaged) {
-      findings_.add({Severity::damage, "snapshot_damaged", snapshot.id, snapshot.error.to_string()});
-    }
+    auto loaded = repo::load_snapshots(ctx_, *repository_.impl(), &damaged);
     std::vector<Snapshot> values;
-    for (repo::LoadedSnapshot& snapshot : loaded) values.push_back(std::move(snapshot.value));
+    if (!loaded) {
+      if (loaded.error().code() != ErrorCode::corrupt) return std::move(loaded).error();
+      findings_.add({Severity::damage, "snapshot_missing", "snapshots", loaded.error().to_string()});
+      report_.not_looked_at.push_back("the snapshots: which of them there should be is not what there is");
+      return values;
+    }
+    for (const DamagedSnapshot& snapshot : damaged) {
+      findings_.add({Severity::damage, "snapshot_damaged", snapshot.id, snapshot.error.to_string()}, snapshot.id);
+    }
+    for (repo::LoadedSnapshot& snapshot : *loaded) values.push_back(std::move(snapshot.value));
     return values;
   }
 
@@ -101,10 +124,13 @@ class CheckRunner {
   }
 
   Result<void> check_snapshot(const Snapshot& snapshot) {
+    current_ = snapshot.id;
+    const CheckLevel level = engine::reachable_level(snapshot, checks_, options_.level);
+    report_.snapshots.push_back({snapshot.id, level, snapshot.stats.problems});
     for (const Problem& problem : snapshot.problems) {
-      findings_.add(
-          {Severity::warning, "entry_missing", problem.path, "the backup could not read it: " + problem.message});
+      sink()({Severity::warning, "entry_missing", problem.path, "the backup could not read it: " + problem.message});
     }
+    if (options_.level == CheckLevel::objects) return {};
     DRKIT_TRY(observe_content(snapshot));
     for (const auto& check : checks_) {
       if (check->info().level > options_.level || !check->applies_to(snapshot)) continue;
@@ -166,7 +192,7 @@ class CheckRunner {
 
   Result<void> as_finding(const Error& error, const Snapshot& snapshot) {
     if (error.code() != ErrorCode::corrupt && error.code() != ErrorCode::not_found) return error;
-    findings_.add({Severity::damage, "snapshot_damaged", snapshot.id, error.to_string()});
+    findings_.add({Severity::damage, "snapshot_damaged", snapshot.id, error.to_string()}, snapshot.id);
     return {};
   }
 
@@ -188,7 +214,7 @@ class CheckRunner {
   }
 
   FindingSink sink() {
-    return [this](Finding finding) { findings_.add(std::move(finding)); };
+    return [this](Finding finding) { findings_.add(std::move(finding), current_); };
   }
 
   const Context& ctx_;
@@ -197,6 +223,7 @@ class CheckRunner {
   const CheckOptions& options_;
   Report report_;
   engine::FindingList findings_;
+  std::string current_;  ///< id of the snapshot that is looked at
 };
 
 }  // namespace

@@ -86,14 +86,21 @@ Result<std::uint64_t> check_small(const Context& ctx, Storage& storage, const st
 }
 
 // A config that cannot be read forbids nothing: its damage will be a finding.
-Result<void> require_checkable(const Context& ctx, Storage& storage) {
+Result<std::string> find_repository_id(const Context& ctx, Storage& storage) {
   const auto payload = repo::get_object(ctx, storage, repo::kConfigKey, format::Kind::config);
-  if (!payload) return {};
+  if (!payload) return std::string();
   const auto config = format::decode_config(*payload);
-  return config ? repo::require_known(config->features.check, "checking it") : Result<void>();
+  if (!config) return std::string();
+  DRKIT_TRY(repo::require_known(config->features.check, "checking it"));
+  return base::to_hex(config->repository);
 }
 
 }  // namespace
+
+Result<void> require_sample(unsigned percent) {
+  if (percent >= 1 && percent <= 100) return {};
+  return Error(ErrorCode::invalid_argument, "a sample is 1 to 100 percent").with("option", "sample_percent");
+}
 
 bool sampled(std::string_view name, unsigned percent) {
   if (percent >= 100) return true;
@@ -133,53 +140,27 @@ Result<CheckRun> run_object_check(const Context& ctx, Storage& storage, std::str
 
 Result<Report> check_objects(const Context& ctx, Storage& storage, unsigned sample_percent) {
   DRKIT_TRY(crypto::ready());
+  DRKIT_TRY(engine::require_sample(sample_percent));
   Report report;
   report.time_ns = ctx.clock->wall_ns();
+  report.storage = storage.info().name;
+  report.sample_percent = sample_percent;
   const auto began = ctx.clock->steady();
   const auto config = storage.stat(ctx, repo::kConfigKey);
   if (!config && config.error().code() == ErrorCode::not_found) {
     return Error(ErrorCode::not_found, "no repository here").with("storage", storage.info().name);
   }
   DRKIT_TRY(config);
-  DRKIT_TRY(engine::require_checkable(ctx, storage));
+  DRKIT_ASSIGN(report.repository_id, engine::find_repository_id(ctx, storage));
   engine::FindingList findings(report);
   DRKIT_ASSIGN(CheckRun run, engine::run_copies_check(ctx, storage, "", sample_percent, 2, findings));
   report.runs.push_back(std::move(run));
+  DRKIT_TRY(engine::run_presence_check(ctx, storage, findings));
+  report.not_looked_at = {
+      "objects that are missing: without a key nobody can tell which ones the index and the snapshots need",
+      "whether anything opens, and whether a snapshot is partial: that takes a key, too"};
   report.duration_ns = (ctx.clock->steady() - began).count();
   return report;
-}
-
-bool Report::ok() const {
-  for (const Finding& finding : findings) {
-    if (finding.severity == Severity::damage) return false;
-  }
-  return findings_left_out == 0;
-}
-
-std::string_view check_level_name(CheckLevel level) {
-  switch (level) {
-    case CheckLevel::objects:
-      return "objects";
-    case CheckLevel::chunks:
-      return "chunks";
-    case CheckLevel::files:
-      return "files";
-    case CheckLevel::boot:
-      return "boot";
-  }
-  return "unknown";
-}
-
-std::string_view severity_name(Severity severity) {
-  switch (severity) {
-    case Severity::note:
-      return "note";
-    case Severity::warning:
-      return "warning";
-    case Severity::damage:
-      return "damage";
-  }
-  return "unknown";
 }
 
 }  // namespace drkit

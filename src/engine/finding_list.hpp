@@ -1,7 +1,9 @@
 // FindingList: findings of several threads, the first ten thousand kept and all counted.
 #pragma once
 
+#include <map>
 #include <mutex>
+#include <tuple>
 
 #include <drkit/check.hpp>
 
@@ -21,6 +23,23 @@ class FindingList {
       ++report_.findings_left_out;
     }
   }
+  /// The same thing seen in another snapshot is no other finding: it names both.
+  void add(Finding finding, const std::string& snapshot) {
+    const std::lock_guard lock(mutex_);
+    const auto key = std::tuple(finding.severity, finding.code, finding.subject, finding.message);
+    if (const auto known = places_.find(key); known != places_.end()) {
+      auto& snapshots = report_.findings[known->second].snapshots;
+      if (snapshots.empty() || snapshots.back() != snapshot) snapshots.push_back(snapshot);
+      return;
+    }
+    if (report_.findings.size() >= kKeptFindings) {
+      ++report_.findings_left_out;
+      return;
+    }
+    finding.snapshots = {snapshot};
+    places_.emplace(key, report_.findings.size());
+    report_.findings.push_back(std::move(finding));
+  }
   /// So many more that nobody keeps.
   void leave_out(std::uint64_t count) {
     const std::lock_guard lock(mutex_);
@@ -30,7 +49,11 @@ class FindingList {
  private:
   std::mutex mutex_;
   Report& report_;
+  std::map<std::tuple<Severity, std::string, std::string, std::string>, std::size_t> places_;  ///< of snapshots' own
 };
+
+/// Errors: invalid_argument. A sample of nothing would find nothing wrong.
+Result<void> require_sample(unsigned percent);
 
 /// Whether a name belongs to the sample: the same names for the same percentage, on every machine.
 bool sampled(std::string_view name, unsigned percent);
@@ -43,7 +66,16 @@ Result<CheckRun> run_object_check(const Context& ctx, Storage& storage, std::str
 Result<CheckRun> run_copies_check(const Context& ctx, Storage& storage, std::string_view prefix, unsigned percent,
                                   unsigned threads, FindingList& findings);
 
-/// Opens every pack listed by the index: directory, frames, chunks.
+/// What can be told without a key of objects that must be there: a key slot, and an index and a manifest when there are
+/// snapshots.
+Result<void> run_presence_check(const Context& ctx, Storage& storage, FindingList& findings);
+
+/// What the index lists against what the storage has; and, for the snapshots given, whether all chunks that they need
+/// are listed in packs that are there.
+Result<CheckRun> run_reference_check(const Context& ctx, const Repository& repository,
+                                     const std::vector<Snapshot>& snapshots, FindingList& findings);
+
+/// Opens every pack listed by the index: directory, frames, chunks. Packs that are not there are the reference check's.
 Result<CheckRun> run_pack_check(const Context& ctx, const std::shared_ptr<Repository::Impl>& impl, unsigned percent,
                                 FindingList& findings);
 

@@ -21,6 +21,8 @@ inline constexpr std::size_t kMaxWalRestorePoints = 200;
 inline constexpr std::size_t kEnvelopeHeadBytes = 6 + 1 + 1 + 8;
 /// The sealed header's length stands here.
 inline constexpr std::size_t kWalHeaderOffset = kEnvelopeHeadBytes + 4 + kSealedKeyBytes;
+/// No object is smaller: a head, a sealed header and a sealed body.
+inline constexpr std::uint64_t kMinWalObjectBytes = kWalHeaderOffset + 1 + 2 * kSealBytes;
 inline constexpr std::uint64_t kMaxWalObjectBytes = kMaxWalPlainBytes + 2 * kMaxWalHeaderBytes;
 
 Bytes encode_wal_name(const WalName& name);

@@ -9,6 +9,7 @@
 
 #include "net/curl_error.hpp"
 #include "net/http_text.hpp"
+#include "net/tls_probe.hpp"
 
 namespace drkit::net {
 namespace {
@@ -42,7 +43,9 @@ bool Connection::set_up(const HttpOptions& options) {
          // A cancelled call must not wait for a name server.
          set(easy, CURLOPT_QUICK_EXIT, 1L) && set(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
          set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1)) &&
-         set(easy, CURLOPT_FOLLOWLOCATION, 0L) && set(easy, CURLOPT_PATH_AS_IS, 1L) &&
+         set(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
+         // So that what comes instead of HTTP is seen: TLS has something to say.
+         set(easy, CURLOPT_HTTP09_ALLOWED, 1L) && set(easy, CURLOPT_PATH_AS_IS, 1L) &&
          set(easy, CURLOPT_OPENSOCKETFUNCTION, &Connection::open_socket) && set(easy, CURLOPT_OPENSOCKETDATA, this) &&
          set(easy, CURLOPT_CLOSESOCKETFUNCTION, &Connection::close_socket) &&
          set(easy, CURLOPT_CLOSESOCKETDATA, this) && set(easy, CURLOPT_TCP_NODELAY, 1L) &&
@@ -139,6 +142,10 @@ Error Connection::error_of(const Transfer& transfer, CURLcode code) const {
       return Error(ErrorCode::unavailable, "the connection was closed before an answer came", Retry::yes);
     case Stop::no_memory:
       return Error(ErrorCode::out_of_memory, "no memory for the answer");
+    case Stop::not_http:
+      return Error(ErrorCode::unavailable, "the answer is not HTTP", Retry::yes);
+    case Stop::wants_tls:
+      return tls_wanted();
     case Stop::none:
       break;
   }
@@ -149,6 +156,9 @@ Error Connection::error_of(const Transfer& transfer, CURLcode code) const {
 }
 
 Result<HttpResponse> Connection::send(const Context& ctx, const HttpOptions& options, const HttpRequest& request) {
+  // One that failed before it was connected refuses options until the end of its days (libcurl 7.88).
+  if (easy_ == nullptr) easy_.reset(::curl_easy_init());
+  if (easy_ == nullptr) return Error(ErrorCode::out_of_memory, "no memory for an HTTP request");
   Transfer transfer(request);
   if (!set_up(options) || !transfer.apply(easy_.get())) {
     return Error(ErrorCode::invalid_argument, "libcurl refuses an option of the request");
@@ -167,7 +177,16 @@ Result<HttpResponse> Connection::send(const Context& ctx, const HttpOptions& opt
   // Ends the connection of a transfer that is not complete; the options still point into it.
   ::curl_multi_remove_handle(multi_.get(), easy_.get());
   ::curl_easy_reset(easy_.get());
-  if (answer) answer->status = static_cast<int>(status);
+  if (!answer) {
+    easy_.reset();
+    // Some servers hang up on plain HTTP at their port of TLS.
+    const bool hung_up = code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR;
+    if (!hung_up || ever_answered_ || !speaks_tls(ctx, options, request.url)) return answer;
+    return tls_wanted().with("host", host_of(request.url));
+  }
+  ever_answered_ = true;
+  answer->status = static_cast<int>(status);
+  if (says_tls_wanted(*answer)) return tls_wanted().with("host", host_of(request.url));
   return answer;
 }
 

@@ -36,6 +36,7 @@ class Connection {
   Error error_of(const Transfer& transfer, CURLcode code) const;
 
   std::vector<curl_socket_t> sockets_;  // open ones; still asked for while the handles go
+  bool ever_answered_ = false;
   // The multi handle keeps the connection.
   std::unique_ptr<CURLM, MultiCleanup> multi_;
   std::unique_ptr<CURL, EasyCleanup> easy_;

@@ -31,7 +31,18 @@ bool refuses_our_certificate(const std::string& text) {
   return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view word) { return mentions(text, word); });
 }
 
+// The bytes that came are no record of TLS: OpenSSL's words for it, by its age and by what the bytes happened to be.
+bool is_not_tls(const std::string& text) {
+  constexpr std::array<std::string_view, 4> kWords = {"wrong version number", "unknown protocol", "http request",
+                                                      "packet length too long"};
+  return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view word) { return mentions(text, word); });
+}
+
 Error broken(const Failure& failure) {
+  if (failure.code == CURLE_SSL_CONNECT_ERROR && is_not_tls(failure.text)) {
+    return final_error(ErrorCode::invalid_argument,
+                       "the server does not speak TLS at this port: http instead of https, or another port");
+  }
   if (refuses_our_certificate(failure.text)) {
     return final_error(ErrorCode::unauthenticated, "the server refuses the client's certificate, or wants one");
   }
@@ -47,9 +58,9 @@ Error broken(const Failure& failure) {
 Error failure_error(const Failure& failure) {
   switch (failure.code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-      return passing("the server's name is not known");
+      return passing("the host's name cannot be resolved");
     case CURLE_COULDNT_RESOLVE_PROXY:
-      return passing("the proxy's name is not known");
+      return passing("the proxy's name cannot be resolved");
     case CURLE_COULDNT_CONNECT:
       return passing("no connection to the server");
     case CURLE_OPERATION_TIMEDOUT:
@@ -74,6 +85,19 @@ Error failure_error(const Failure& failure) {
     default:
       return broken(failure);
   }
+}
+
+Error tls_wanted() {
+  return final_error(ErrorCode::invalid_argument,
+                     "the server wants TLS at this port: https instead of http, or another port");
+}
+
+bool says_tls_wanted(const HttpResponse& response) {
+  if (response.status != 400) return false;
+  constexpr std::array<std::string_view, 3> kWords = {"HTTP request to an HTTPS server",
+                                                      "HTTP request was sent to HTTPS", "plain HTTP to an SSL-enabled"};
+  const std::string_view text = as_text(response.body);
+  return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view word) { return text.find(word) != text.npos; });
 }
 
 }  // namespace drkit::net

@@ -6,6 +6,8 @@
 #include <curl/curl.h>
 #include <drkit/result.hpp>
 
+#include "net/http.hpp"
+
 namespace drkit::net {
 
 /// What libcurl knows after a transfer has failed.
@@ -17,5 +19,10 @@ struct Failure {
 };
 
 Error failure_error(const Failure& failure);
+
+/// What plain HTTP at a port of TLS comes to.
+Error tls_wanted();
+/// Servers that answer it in words do so with status 400.
+bool says_tls_wanted(const HttpResponse& response);
 
 }  // namespace drkit::net

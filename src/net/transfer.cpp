@@ -37,6 +37,13 @@ bool only_looks(std::string_view method) {
   return std::find(kLooking.begin(), kLooking.end(), method) != kLooking.end();
 }
 
+// A server of TLS that was spoken to in the clear closes with an alert: kind 21, version 3.x, two bytes.
+bool is_tls_alert(std::string_view bytes) {
+  constexpr std::string_view kHead("\x15\x03", 2);
+  constexpr std::string_view kLength("\x00\x02", 2);
+  return bytes.size() >= 7 && bytes.starts_with(kHead) && bytes.substr(3, 2) == kLength;
+}
+
 std::string base64(std::string_view text) {
   constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
@@ -189,6 +196,8 @@ std::size_t Transfer::take_header(std::string_view line) {
 
 std::size_t Transfer::take_body(std::string_view bytes) {
   received_ += bytes.size();
+  // Without a status line, which libcurl takes for HTTP/0.9.
+  if (!answered_) return refuse(is_tls_alert(bytes) ? Stop::wants_tls : Stop::not_http);
   if (bytes.size() > request_.max_response_bytes - response_.body.size()) return refuse(Stop::too_long);
   const ByteView view = as_bytes(bytes);
   response_.body.insert(response_.body.end(), view.begin(), view.end());

@@ -14,7 +14,7 @@
 namespace drkit::net {
 
 /// Why we ended a transfer ourselves.
-enum class Stop : std::uint8_t { none, cancelled, stalled, too_long, sent_twice, no_memory };
+enum class Stop : std::uint8_t { none, cancelled, stalled, too_long, sent_twice, no_memory, not_http, wants_tls };
 
 class Transfer {
  public:

@@ -10,6 +10,7 @@ std::vector<std::unique_ptr<Check>> builtin_checks() {
   std::vector<std::unique_ptr<Check>> checks;
   checks.push_back(checks::make_file_digests_check());
   checks.push_back(systems::postgres::make_cluster_check());
+  checks.push_back(systems::postgres::make_log_check());
   checks.push_back(
       systems::postgres::make_boot_check([](std::string root) { return make_filesystem_target(std::move(root)); }));
   return checks;

@@ -1,9 +1,13 @@
 #include "registry/mirror_address.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
 #include <drkit/mirror.hpp>
+
+#include "repo/layout.hpp"
+#include "storage/mirror/apart.hpp"
 
 namespace drkit {
 namespace registry {
@@ -11,8 +15,8 @@ namespace {
 
 Error bad(const char* why) { return Error(ErrorCode::invalid_argument, why); }
 
-// A copy that did not open: every call says why.
-class Absent final : public Storage {
+// In the place of a copy that did not open, or has nothing: every call says why.
+class Absent : public Storage {
  public:
   Absent(std::string name, Error why) : name_(std::move(name)), why_(std::move(why)) {}
 
@@ -30,9 +34,16 @@ class Absent final : public Storage {
   Result<void> remove(const Context&, std::string_view) override { return Error(why_); }
   Result<void> list(const Context&, std::string_view, const ListVisitor&) override { return Error(why_); }
 
- private:
+ protected:
   const std::string name_;
   const Error why_;
+};
+
+// The same where another copy has the repository: reads and listings do without it.
+class PassedOver final : public Absent, public storage::mirror::Apart {
+ public:
+  using Absent::Absent;
+  const Error& why() const override { return why_; }
 };
 
 std::vector<std::string_view> split(std::string_view text) {
@@ -59,6 +70,92 @@ bool may_be_away(const Error& error) {
          error.code() == ErrorCode::precondition_failed;
 }
 
+// One copy while the mirror is opened.
+struct Copy {
+  std::size_t number = 0;  ///< as people count
+  std::string name;        ///< its address without options
+  StoragePtr storage;      ///< null: it did not open
+  std::optional<Error> away;
+  bool has_repository = false;
+  bool has_nothing = false;  ///< the place is empty, or not there
+};
+
+// The configuration is what makes a place a repository; a copy that lost it and kept anything else is healed as always.
+Result<void> look_inside(const Context& ctx, Copy& copy) {
+  const auto config = copy.storage->stat(ctx, repo::kConfigKey);
+  copy.has_repository = config.ok();
+  if (config) return {};
+  if (config.error().code() != ErrorCode::not_found) return config.error();
+  bool empty = true;
+  DRKIT_TRY(copy.storage->list(ctx, "", [&](const ObjectInfo&) { return empty = false; }));
+  copy.has_nothing = empty;
+  return {};
+}
+
+Result<Copy> open_copy(const Context& ctx, std::string_view address, std::size_t number,
+                       const StorageOptions& options) {
+  if (address.starts_with("mirror:")) return bad("a mirror is no copy of a mirror");
+  Copy copy;
+  copy.number = number;
+  copy.name = address.substr(0, address.find('?'));
+  auto opened = open_storage(ctx, address, options);
+  auto looked = opened ? Result<void>() : Result<void>(opened.error());
+  if (opened) {
+    copy.storage = std::move(*opened);
+    looked = look_inside(ctx, copy);
+  }
+  if (looked) return copy;
+  if (!may_be_away(looked.error())) return std::move(looked).error();
+  copy.has_nothing = looked.error().code() == ErrorCode::not_found;
+  copy.away = std::move(looked).error();
+  return copy;
+}
+
+std::string called(const Copy& copy) { return "copy " + std::to_string(copy.number) + " of the mirror"; }
+
+// What takes the copy's place, after the one warning about it.
+StoragePtr stand_in(const Context& ctx, const Copy& copy, bool repository) {
+  if (!repository) {
+    ctx.write_log(LogLevel::warning, called(copy) + " is away: " + copy.name + ": " + copy.away->to_string());
+    return std::make_shared<Absent>(copy.name, *copy.away);
+  }
+  if (copy.has_nothing) {
+    ctx.write_log(LogLevel::warning,
+                  called(copy) + " has no repository, what is read comes from the others: " + copy.name);
+    return std::make_shared<PassedOver>(
+        copy.name,
+        Error(ErrorCode::precondition_failed, called(copy) + " has no repository: settle the mirror to fill it from "
+                                                             "the others, or use the address of another copy")
+            .with("storage", copy.name));
+  }
+  ctx.write_log(LogLevel::warning,
+                called(copy) + " is away, what it alone has is not seen: " + copy.name + ": " + copy.away->to_string());
+  return std::make_shared<PassedOver>(
+      copy.name,
+      Error(ErrorCode::unavailable, called(copy) + " is away: wait for it, or use the address of another copy")
+          .with("storage", copy.name)
+          .caused_by(*copy.away));
+}
+
+// With a repository on some copy it can be read, whatever the quorum says: that is asked at the first put. Without one,
+// or when places are to be made, as many copies as the quorum must be there.
+Result<std::vector<StoragePtr>> choose(const Context& ctx, const std::vector<Copy>& copies, unsigned quorum,
+                                       bool create) {
+  const auto count = [&](const auto& is) {
+    return static_cast<std::size_t>(std::count_if(copies.begin(), copies.end(), is));
+  };
+  const bool repository = count([](const Copy& one) { return one.has_repository; }) > 0;
+  if ((create || !repository) && count([](const Copy& one) { return !one.away; }) < quorum) {
+    return *std::find_if(copies.begin(), copies.end(), [](const Copy& one) { return one.away.has_value(); })->away;
+  }
+  std::vector<StoragePtr> chosen;
+  for (const Copy& one : copies) {
+    const bool lost = repository && !create && one.has_nothing;
+    chosen.push_back(one.away || lost ? stand_in(ctx, one, repository) : one.storage);
+  }
+  return chosen;
+}
+
 }  // namespace
 
 Result<StoragePtr> open_mirror(const Context& ctx, std::string_view address, const StorageOptions& options) {
@@ -75,16 +172,13 @@ Result<StoragePtr> open_mirror(const Context& ctx, std::string_view address, con
   if (wanted) {
     DRKIT_ASSIGN(mirrored.quorum, quorum_of(*wanted, parts.size()));
   }
-  std::vector<StoragePtr> copies;
-  std::size_t open = parts.size();
+  std::vector<Copy> copies;
   for (const std::string_view part : parts) {
-    if (part.starts_with("mirror:")) return bad("a mirror is no copy of a mirror");
-    auto copy = open_storage(ctx, part, options);
-    if (!copy && (!may_be_away(copy.error()) || --open < mirrored.quorum)) return std::move(copy).error();
-    if (!copy) ctx.write_log(LogLevel::warning, "a copy of the mirror is away: " + copy.error().to_string());
-    copies.push_back(copy ? *copy : std::make_shared<Absent>("a copy that is away", std::move(copy).error()));
+    DRKIT_ASSIGN(Copy copy, open_copy(ctx, part, copies.size() + 1, options));
+    copies.push_back(std::move(copy));
   }
-  DRKIT_ASSIGN(Mirror made, mirror(std::move(copies), mirrored));
+  DRKIT_ASSIGN(std::vector<StoragePtr> chosen, choose(ctx, copies, mirrored.quorum, options.create));
+  DRKIT_ASSIGN(Mirror made, mirror(std::move(chosen), mirrored));
   return std::move(made.storage);
 }
 

@@ -7,7 +7,9 @@
 
 namespace drkit::registry {
 
-/// Opens every copy by open_storage(). As many as the quorum must open; the others are gaps from the beginning.
+/// Opens every copy by open_storage(). Where one has a repository, those that are away or have nothing are passed over
+/// by reads, after one warning each, and are gaps to writes; puts fail when fewer than the quorum are left. Where none
+/// has one, or with StorageOptions::create, as many as the quorum must open, and an empty place is a copy like others.
 Result<StoragePtr> open_mirror(const Context& ctx, std::string_view address, const StorageOptions& options);
 
 }  // namespace drkit::registry

@@ -18,6 +18,8 @@ Result<std::shared_ptr<S3Storage>> open_bucket(const Context& ctx, std::string_v
   s3.client_key_file = options.client_key_file;
   s3.proxy = options.proxy;
   s3.open_attempts = options.attempts;
+  // Finding out would write an object.
+  if (options.read_only) s3.conditional_create = S3Choice::no;
   return make_s3_storage(ctx, std::move(s3));
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/url.hpp"
 #include "registry/path_address.hpp"
+#include "registry/search_path.hpp"
 
 namespace drkit {
 namespace {
@@ -31,9 +32,11 @@ Result<std::unique_ptr<Source>> open_postgres(std::string_view address, const So
     return Error(ErrorCode::invalid_argument, "the rate is above what the server takes");
   }
   postgres.max_rate_kib = static_cast<std::uint32_t>(options.max_rate_kib);
-  // libpq takes a URI whole; a connection string comes without our scheme.
-  const std::string_view rest = address.substr(address.find(':') + 1);
-  return make_postgres_source(std::string(rest.starts_with("//") ? address : rest), postgres);
+  postgres.databases = options.databases;
+  postgres.bin_dir = options.bin_dir;
+  postgres.search_path = registry::search_path();
+  DRKIT_ASSIGN(std::string conninfo, conninfo_of_address(address));
+  return make_postgres_source(std::move(conninfo), postgres);
 }
 
 // An option that would do nothing is refused: who gives it relies on it.
@@ -55,6 +58,9 @@ Result<void> refuse_useless(const SourceOptions& options, const std::string& sch
   DRKIT_TRY(refuse(!postgres && options.what != "cluster", "what", kServers, source));
   DRKIT_TRY(refuse(!postgres && options.max_rate_kib != 0, "max_rate_kib", kServers, source));
   const bool dump = options.what == "dump";
+  constexpr std::string_view kDumps = "dumps of PostgreSQL";
+  DRKIT_TRY(refuse(!(postgres && dump) && !options.databases.empty(), "databases", kDumps, source));
+  DRKIT_TRY(refuse(!(postgres && dump) && !options.bin_dir.empty(), "bin_dir", kDumps, source));
   DRKIT_TRY(refuse(dump && options.mode != "auto", "mode", kClusters, "dump"));
   return refuse(dump && options.max_rate_kib != 0, "max_rate_kib", kClusters, "dump");
 }

@@ -7,6 +7,7 @@
 #include "registry/path_address.hpp"
 #include "registry/s3_address.hpp"
 #include "registry/webdav_address.hpp"
+#include "storage/retry/retry.hpp"
 #include "storage/sftp/sftp.hpp"
 
 namespace drkit {
@@ -43,19 +44,29 @@ Result<StoragePtr> open_driver(const Context& ctx, std::string_view address, con
 }  // namespace
 
 Result<StoragePtr> open_storage(const Context& ctx, std::string_view address, const StorageOptions& options) {
-  DRKIT_ASSIGN(StoragePtr storage, open_driver(ctx, address, options));
+  if (options.read_only && options.create) {
+    return Error(ErrorCode::invalid_argument, "a place that is only read cannot be made");
+  }
+  base::RepeatLog log(ctx.log);
+  Context opening = ctx;
+  opening.log = &log;
+  DRKIT_ASSIGN(StoragePtr storage, open_driver(opening, address, options));
   // Its copies have their own retries and limits.
   if (base::scheme_of(address) == "mirror") return storage;
+  if (options.concurrency > 0) storage = with_concurrency(std::move(storage), options.concurrency);
   if (options.upload_bytes_per_second > 0 || options.download_bytes_per_second > 0) {
     storage = with_throttle(std::move(storage), {options.upload_bytes_per_second, options.download_bytes_per_second});
   }
-  // Outermost, so that bytes sent again are counted against the limit again.
+  // Around the limits, so that a call that waits for its repeat holds no place, and bytes sent again are counted again.
   if (options.attempts > 1) {
     RetryOptions retry;
     retry.max_attempts = options.attempts;
-    storage = with_retry(std::move(storage), retry);
+    storage = storage::with_retry_after(ctx, std::move(storage), retry, log.line());
   }
-  return storage;
+  if (options.read_only) storage = read_only(std::move(storage));
+  if (options.cache_directory.empty()) return storage;
+  // Outermost: what it has needs nothing else, and checks find the place below it.
+  return with_cache(std::move(storage), options.cache_directory, options.cache_bytes);
 }
 
 }  // namespace drkit

@@ -49,6 +49,7 @@ Result<bool> ManifestReader::load_leaf(const Context& ctx) {
     Inner& inner = path_.back();
     // A copy: descending may move the nodes.
     const format::NodeRef child = inner.node.children[inner.next++];
+    if (inner.node.level == 1 && knows_ && knows_(child.node)) continue;
     DRKIT_TRY(descend(ctx, child.node, inner.node.level - 1, &child));
     if (leaf_ && leaf_->reader.left() == 0) return format::corrupt("manifest", "an empty leaf below an inner node");
   }

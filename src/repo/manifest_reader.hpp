@@ -28,6 +28,9 @@ class ManifestReader {
   Result<std::optional<format::ChunkId>> at_leaf(const Context& ctx);
   /// Skips the leaf that at_leaf named.
   void skip_leaf() { leaf_.reset(); }
+  /// Leaves below an inner node that the predicate knows are passed over without being read.
+  using KnowsLeaf = std::function<bool(const format::ChunkId&)>;
+  void skip_leaves(KnowsLeaf knows) { knows_ = std::move(knows); }
 
  private:
   struct Inner {
@@ -50,6 +53,7 @@ class ManifestReader {
   std::shared_ptr<ChunkSource> chunks_;
   ManifestRoot root_;
   bool started_ = false;
+  KnowsLeaf knows_;
   std::vector<Inner> path_;  ///< open inner nodes, root first
   std::unique_ptr<Leaf> leaf_;
   std::optional<std::string> last_;

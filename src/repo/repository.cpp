@@ -49,18 +49,35 @@ Result<format::Config> load_config(const Context& ctx, Storage& storage) {
   return config;
 }
 
-Result<void> take_options(Repository::Impl& impl, OpenOptions& options) {
+Result<void> make_cache(Repository::Impl& impl, const std::string& root) {
+  impl.cache_directory = root + "/" + base::to_hex(impl.id);
+  DRKIT_TRY(base::make_directories(impl.cache_directory));
+  const std::string scheme = impl.storage->info().scheme;
+  if (scheme == "file" || scheme == "mem") return {};
+  DRKIT_ASSIGN(impl.index_storage, with_cache(impl.storage, impl.cache_directory + "/index", kIndexCacheBytes));
+  return {};
+}
+
+// What is stored and given back does not depend on a cache: a command of an account without a home must work, too.
+void go_without_cache(const Context& ctx, Repository::Impl& impl, std::string& root, const Error& why) {
+  ctx.write_log(LogLevel::warning,
+                "there is no local cache, nor a memory that would notice an older copy of the repository put in its "
+                "place: " +
+                    why.to_string());
+  impl.cache_directory.clear();
+  impl.index_storage = impl.storage;
+  root.clear();
+}
+
+Result<void> take_options(const Context& ctx, Repository::Impl& impl, OpenOptions& options) {
   if (options.memory_bytes < (64ULL << 20)) {
     return Error(ErrorCode::invalid_argument, "memory budget is below 64 MiB");
   }
   impl.budget = repo::Budget::of(options.memory_bytes, options.parallel);
   impl.index_storage = impl.storage;
   if (options.cache_directory.empty()) return {};
-  impl.cache_directory = options.cache_directory + "/" + base::to_hex(impl.id);
-  DRKIT_TRY(base::make_directories(impl.cache_directory));
-  const std::string scheme = impl.storage->info().scheme;
-  if (scheme == "file" || scheme == "mem") return {};
-  DRKIT_ASSIGN(impl.index_storage, with_cache(impl.storage, impl.cache_directory + "/index", kIndexCacheBytes));
+  const auto made = make_cache(impl, options.cache_directory);
+  if (!made) go_without_cache(ctx, impl, options.cache_directory, made.error());
   return {};
 }
 
@@ -69,12 +86,15 @@ format::Key config_tag(const Repository::Impl& impl, const format::Config& confi
                          format::associated_data(format::Kind::config, impl.id, format::encode_config_body(config)));
 }
 
-Result<Repository> make_handle(std::shared_ptr<Repository::Impl> impl, const format::Config& config,
-                               const std::string& cache_root, bool created) {
+Result<Repository> make_handle(const Context& ctx, std::shared_ptr<Repository::Impl> impl, const format::Config& config,
+                               std::string cache_root, bool created) {
   if (config_tag(*impl, config) != config.tag) {
     return Error(ErrorCode::corrupt, "configuration is forged or damaged").with("key", std::string(repo::kConfigKey));
   }
-  DRKIT_TRY(repo::check_known(*impl, cache_root, created));
+  const auto known = repo::check_known(*impl, cache_root, created);
+  // What the memory says counts; that it cannot be asked is no more than not having one.
+  if (!known && known.error().code() == ErrorCode::corrupt) return known.error();
+  if (!known) go_without_cache(ctx, *impl, cache_root, known.error());
   return Repository(std::move(impl));
 }
 
@@ -128,7 +148,7 @@ Result<Repository> Repository::create(const Context& ctx, StoragePtr storage, Cr
   impl->storage = std::move(storage);
   crypto::system_random().fill(impl->id);
   DRKIT_ASSIGN(impl->keys, repo::generate_key_set());
-  DRKIT_TRY(take_options(*impl, open_options));
+  DRKIT_TRY(take_options(ctx, *impl, open_options));
   format::Config config;
   config.repository = impl->id;
   config.created_ns = ctx.clock->wall_ns();
@@ -144,7 +164,7 @@ Result<Repository> Repository::create(const Context& ctx, StoragePtr storage, Cr
   }
   DRKIT_TRY(put);
   if (impl->storage->info().conditional_create) repo::remove_leftover_slots(ctx, *impl);
-  return make_handle(std::move(impl), config, open_options.cache_directory, true);
+  return make_handle(ctx, std::move(impl), config, std::move(open_options.cache_directory), true);
 }
 
 Result<Repository> Repository::open(const Context& ctx, StoragePtr storage, OpenOptions options) {
@@ -154,11 +174,11 @@ Result<Repository> Repository::open(const Context& ctx, StoragePtr storage, Open
   impl->storage = std::move(storage);
   impl->id = config.repository;
   impl->features = config.features;
-  DRKIT_TRY(take_options(*impl, options));
+  DRKIT_TRY(take_options(ctx, *impl, options));
   DRKIT_ASSIGN(repo::OpenedSlot slot, repo::open_any_slot(ctx, *impl, options.credential));
   impl->keys = std::move(slot.keys);
   impl->slot_id = std::move(slot.id);
-  return make_handle(std::move(impl), config, options.cache_directory, false);
+  return make_handle(ctx, std::move(impl), config, std::move(options.cache_directory), false);
 }
 
 Result<std::string> read_repository_id(const Context& ctx, Storage& storage) {

@@ -162,10 +162,10 @@ Result<void> check_present(const Context& ctx, Repository::Impl& impl, const His
   if (!digest) {
     DRKIT_ASSIGN(const bool forgotten, has_tombstone(ctx, impl, std::string(kTombstonePrefix) + expected.id));
     if (forgotten) return {};
-    return Error(
-               ErrorCode::corrupt,
-               "a snapshot is missing and was never forgotten: the storage was rolled back, or lost it; forgetting it "
-               "accepts that")
+    return Error(ErrorCode::corrupt,
+                 "a snapshot is missing and was never forgotten: the storage was rolled back, or lost it; bring its "
+                 "newer "
+                 "state back, or forget the snapshot")
         .with("key", snapshot_key(expected.id));
   }
   if (*digest == expected.object_digest || expected.object_digest == format::Digest{}) return {};

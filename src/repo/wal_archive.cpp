@@ -50,7 +50,7 @@ auto order_of(const WalName& name) {
 Result<std::vector<WalObject>> list_below(const Context& ctx, Repository::Impl& impl, const std::string& prefix) {
   std::vector<WalObject> objects;
   DRKIT_TRY(impl.storage->list(ctx, prefix, [&](const ObjectInfo& info) {
-    objects.push_back({{}, info.size_bytes, info.modified_ns, info.key});
+    objects.push_back({{}, info.size_bytes, info.modified_ns, info.key, info.size_bytes < format::kMinWalObjectBytes});
     return true;
   }));
   std::size_t unknown = 0;

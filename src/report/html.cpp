@@ -34,31 +34,56 @@ std::string fact(std::string_view name, std::string_view value, bool id = false)
   return fmt::format("<div><dt>{}</dt><dd{}>{}</dd></div>\n", name, id ? " class=\"id\"" : "", escape_markup(value));
 }
 
-std::string_view level_sentence(CheckLevel level) {
+// A question, for the answer is the verdict's.
+std::string_view level_question(CheckLevel level) {
   switch (level) {
     case CheckLevel::objects:
-      return "every stored object has the bytes it was stored with";
+      return "has every stored object the bytes it was stored with?";
     case CheckLevel::chunks:
-      return "every chunk that is needed opens and is the one asked for";
+      return "does every chunk that is needed open, and is it the one asked for?";
     case CheckLevel::files:
-      return "every file has the content that was backed up, and the system's own checks agree";
+      return "has every file the content that was backed up, and do the system's own checks agree?";
     case CheckLevel::boot:
-      return "restored to a scratch directory, started and asked";
+      return "can it be restored to a scratch directory, started and asked?";
   }
   return "";
 }
 
+std::string partial_reasons(const Report& report) {
+  const auto shallow = static_cast<std::size_t>(
+      std::count_if(report.snapshots.begin(), report.snapshots.end(),
+                    [&](const CheckedSnapshot& snapshot) { return snapshot.level < report.level; }));
+  const std::uint64_t missing = report.entries_missing();
+  std::string text;
+  if (missing > 0) text = human_count(missing) + (missing == 1 ? " entry" : " entries") + " never backed up";
+  if (shallow == 0) return text;
+  return text + (text.empty() ? "" : "; ") + human_count(shallow) + (shallow == 1 ? " snapshot" : " snapshots") +
+         " not looked at this deeply";
+}
+
 std::string verdict(const Report& report, const SeverityCounts& counts) {
   const std::size_t damages = counts[static_cast<std::size_t>(Severity::damage)];
-  if (!report.ok()) {
+  if (report.status() == CheckStatus::damaged) {
     return fmt::format("<div class=\"verdict damage\">✕ Damage found: {}</div>", human_count(damages));
   }
+  if (report.status() == CheckStatus::partial) {
+    return fmt::format("<div class=\"verdict warning\">! Partial: {}</div>", partial_reasons(report));
+  }
   const std::size_t warnings = counts[static_cast<std::size_t>(Severity::warning)];
+  const std::string sample =
+      report.sample_percent < 100 ? fmt::format(" in a sample of {} %", report.sample_percent) : "";
   if (warnings > 0) {
-    return fmt::format("<div class=\"verdict warning\">✓ No damage, {} {}</div>", human_count(warnings),
+    return fmt::format("<div class=\"verdict warning\">✓ No damage{}, {} {}</div>", sample, human_count(warnings),
                        warnings == 1 ? "warning" : "warnings");
   }
-  return "<div class=\"verdict ok\">✓ No damage found</div>";
+  return fmt::format("<div class=\"verdict ok\">✓ No damage found{}</div>", sample);
+}
+
+std::string sample_text(const Report& report) {
+  if (report.sample_percent >= 100) return "none: everything";
+  return fmt::format("{} % of {}, chosen by the SHA-256 of their names: always the same ones{}", report.sample_percent,
+                     report.snapshot_id.empty() ? "objects and packs" : "objects or files",
+                     report.level >= CheckLevel::files ? "; the files of snapshots whole" : "");
 }
 
 std::string head(const Report& report, const SeverityCounts& counts) {
@@ -66,10 +91,13 @@ std::string head(const Report& report, const SeverityCounts& counts) {
       report.snapshot_id.empty() ? "Repository check" : "Snapshot " + report.snapshot_id.substr(0, 8);
   return fmt::format(
       "<header><div><h1>{}</h1><p class=\"sub\">Level <b>{}</b>: {}</p></div>{}</header>\n"
-      "<section class=\"card\"><dl class=\"facts\" style=\"margin:0\">\n{}{}{}{}{}</dl></section>\n",
-      escape_markup(what), check_level_name(report.level), level_sentence(report.level), verdict(report, counts),
+      "<section class=\"card\"><dl class=\"facts\" style=\"margin:0\">\n{}{}{}{}{}{}{}</dl></section>\n",
+      escape_markup(what), check_level_name(report.level), level_question(report.level), verdict(report, counts),
       fact("Looked on", readable_time(report.time_ns)), fact("Took", human_duration(report.duration_ns)),
-      fact("Checks run", human_count(report.runs.size())), fact("Repository", report.repository_id, true),
+      fact("Checks run", human_count(report.runs.size())), fact("Sample", sample_text(report)),
+      fact("Storage", report.storage.empty() ? "not known" : report.storage, true),
+      fact("Repository",
+           report.repository_id.empty() ? "not known: its configuration cannot be read" : report.repository_id, true),
       fact("Snapshot", report.snapshot_id.empty() ? "all" : report.snapshot_id, true));
 }
 
@@ -103,6 +131,49 @@ std::string runs_table(const Report& report) {
          rows + "</table></div></section>\n";
 }
 
+std::string snapshots_table(const Report& report) {
+  if (report.snapshots.empty()) return "";
+  std::string rows;
+  for (std::size_t at = 0; at < std::min(report.snapshots.size(), kFindingsShown); ++at) {
+    const CheckedSnapshot& snapshot = report.snapshots[at];
+    const bool shallow = snapshot.level < report.level;
+    rows += fmt::format("<tr><td class=\"k\"><code>{}</code></td><td>{}{}</td><td class=\"n\">{}</td></tr>\n",
+                        escape_markup(snapshot.id.substr(0, 8)), check_level_name(snapshot.level),
+                        shallow ? " <span class=\"sev warning\">the highest for it</span>" : "",
+                        snapshot.entries_missing == 0 ? "0"
+                                                      : fmt::format("<span class=\"sev warning\">{}</span>",
+                                                                    human_count(snapshot.entries_missing)));
+  }
+  std::string more;
+  if (report.snapshots.size() > kFindingsShown) {
+    more = fmt::format("<p class=\"plain\">The first {} of {} are shown.</p>\n", human_count(kFindingsShown),
+                       human_count(report.snapshots.size()));
+  }
+  return fmt::format(
+      "<section class=\"card\"><h2>Snapshots</h2><div class=\"scroll\"><table><tr><th>Snapshot</th>"
+      "<th>Level done</th><th class=\"n\">Entries its backup could not read</th></tr>\n{}</table></div>{}</section>\n",
+      rows, more);
+}
+
+std::string not_looked_at(const Report& report) {
+  if (report.not_looked_at.empty()) return "";
+  std::string lines;
+  for (const std::string& line : report.not_looked_at) lines += "<li>" + escape_markup(line) + "</li>";
+  return "<section class=\"card\"><h2>Not looked at</h2><ul class=\"plain\">" + lines + "</ul></section>\n";
+}
+
+std::string_view title_of(CheckStatus status) {
+  switch (status) {
+    case CheckStatus::complete:
+      return "no damage found";
+    case CheckStatus::partial:
+      return "partial";
+    case CheckStatus::damaged:
+      break;
+  }
+  return "damage found";
+}
+
 // One bar cut by severity, worst first, with a legend: the share is seen before a single row is read.
 std::string severity_bar(const SeverityCounts& counts, std::size_t total) {
   constexpr std::array kOrder = {Severity::damage, Severity::warning, Severity::note};
@@ -133,6 +204,12 @@ std::vector<const Finding*> worst_first(const std::vector<Finding>& findings) {
   return sorted;
 }
 
+// On the page of one snapshot there is no other.
+std::string places(const Report& report, const Finding& finding) {
+  if (!report.snapshot_id.empty() || finding.snapshots.empty()) return "";
+  return "<br><small>" + escape_markup(snapshot_list(finding.snapshots)) + "</small>";
+}
+
 std::string findings_table(const Report& report, const SeverityCounts& counts) {
   if (report.findings.empty()) {
     return "<section class=\"card\"><h2>Findings</h2><p class=\"plain\">None: nothing looked wrong.</p></section>\n";
@@ -143,9 +220,9 @@ std::string findings_table(const Report& report, const SeverityCounts& counts) {
     const Finding& finding = *sorted[at];
     rows += fmt::format(
         "<tr><td><span class=\"sev {0}\">{0}</span></td><td class=\"k\"><code>{1}</code></td><td><code>{2}</code></td>"
-        "<td class=\"w\">{3}</td></tr>\n",
+        "<td class=\"w\">{3}{4}</td></tr>\n",
         severity_name(finding.severity), escape_markup(finding.code), escape_markup(finding.subject),
-        escape_markup(finding.message));
+        escape_markup(finding.message), places(report, finding));
   }
   std::string more;
   if (sorted.size() > kFindingsShown) {
@@ -200,10 +277,10 @@ std::string to_html(const Report& report) {
   return fmt::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-      "<title>drkit check: {}</title>\n<style>{}</style></head>\n<body><main>\n{}{}{}"
+      "<title>drkit check: {}</title>\n<style>{}</style></head>\n<body><main>\n{}{}{}{}{}"
       "<footer>Written by drkit {}, repository format {}.</footer>\n</main></body></html>\n",
-      report.ok() ? "no damage found" : "damage found", kPageStyle, head(report, counts), runs_table(report),
-      findings_table(report, counts), DRKIT_VERSION, kFormatVersion);
+      title_of(report.status()), kPageStyle, head(report, counts), not_looked_at(report), runs_table(report),
+      snapshots_table(report), findings_table(report, counts), DRKIT_VERSION, kFormatVersion);
 }
 
 // Notebooks strip style sheets and have a background of their own: styles are inline, colours of text are inherited.

@@ -89,7 +89,8 @@ Json finding_list(const std::vector<Finding>& findings) {
     list.push_back({{"severity", severity_name(finding.severity)},
                     {"code", to_utf8(finding.code)},
                     {"subject", to_utf8(finding.subject)},
-                    {"message", to_utf8(finding.message)}});
+                    {"message", to_utf8(finding.message)},
+                    {"snapshots", finding.snapshots}});
   }
   return list;
 }
@@ -116,9 +117,12 @@ std::string to_json(const Snapshot& snapshot) {
 std::string to_json(const Report& report) {
   Json object;
   object["ok"] = report.ok();
+  object["status"] = check_status_name(report.status());
   object["repository_id"] = report.repository_id;
+  object["storage"] = to_utf8(report.storage);
   object["snapshot_id"] = report.snapshot_id;
   object["level"] = check_level_name(report.level);
+  object["sample_percent"] = report.sample_percent;
   object["time"] = report::utc_time(report.time_ns);
   object["time_ns"] = report.time_ns;
   object["duration_ns"] = report.duration_ns;
@@ -129,7 +133,16 @@ std::string to_json(const Report& report) {
                               {"looked_at", run.looked_at},
                               {"detail", to_utf8(run.detail)}});
   }
+  object["snapshots"] = Json::array();
+  for (const CheckedSnapshot& snapshot : report.snapshots) {
+    object["snapshots"].push_back({{"id", snapshot.id},
+                                   {"level", check_level_name(snapshot.level)},
+                                   {"entries_missing", snapshot.entries_missing}});
+  }
+  object["not_looked_at"] = Json::array();
+  for (const std::string& line : report.not_looked_at) object["not_looked_at"].push_back(to_utf8(line));
   object["findings"] = finding_list(report.findings);
+  object["findings_left_out"] = report.findings_left_out;
   return dump(object);
 }
 

@@ -172,6 +172,13 @@ std::string human_duration(std::int64_t nanoseconds) {
   return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
 }
 
+std::string snapshot_list(const std::vector<std::string>& ids) {
+  constexpr std::size_t kShown = 5;
+  std::string text = ids.empty() ? "" : ids.size() == 1 ? "snapshot " : "snapshots ";
+  for (std::size_t at = 0; at < ids.size() && at < kShown; ++at) text += (at == 0 ? "" : ", ") + ids[at].substr(0, 8);
+  return ids.size() <= kShown ? text : text + " and " + human_count(ids.size() - kShown) + " more";
+}
+
 std::string utc_time(std::int64_t nanoseconds) {
   std::int64_t fraction = 0;
   const std::tm parts = broken_down(nanoseconds, fraction);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace drkit::report {
 
@@ -27,6 +28,8 @@ std::string human_bytes(std::uint64_t bytes);
 std::string human_count(std::uint64_t count);
 /// "1.24 s", "3 min 04 s", "2 h 05 min".
 std::string human_duration(std::int64_t nanoseconds);
+/// "snapshot 0123abcd", "snapshots 0123abcd, 4567cdef and 3 more"; empty when there is none.
+std::string snapshot_list(const std::vector<std::string>& ids);
 /// RFC 3339 in UTC; with nine digits of a second, or to the second.
 std::string utc_time(std::int64_t nanoseconds);
 std::string utc_time_to_second(std::int64_t nanoseconds);

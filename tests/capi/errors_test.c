@@ -163,6 +163,7 @@ static void damage_is_found(drk_repository* repository, drk_storage* storage) {
   OK(drk_check(NULL, repository, NULL, NULL, &report, &err));
   CHECK(drk_report_ok(report) == 0 && drk_report_finding_count(report) > 0);
   OK(drk_report_finding(report, 0, &finding, &err));
+  CHECK(drk_report_status(report) == DRK_CHECK_DAMAGED && drk_report_status(NULL) == DRK_CHECK_DAMAGED);
   CHECK(finding.severity == DRK_SEVERITY_DAMAGE && finding.subject[0] != '\0' && finding.message[0] != '\0');
   drk_report_free(report);
   OK(drk_check_objects(NULL, storage, 100, &report, &err));

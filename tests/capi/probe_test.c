@@ -62,6 +62,39 @@ static void options_reach_the_storage_and_no_secret_comes_back(void) {
   drk_secret_free(secret);
 }
 
+static void what_goes_around_a_storage_is_asked_for_by_options(void) {
+  drk_error* err = NULL;
+  drk_storage* storage = NULL;
+  drk_secret* secret = NULL;
+  drk_repository* repository = NULL;
+  const drk_secret* passwords[1];
+  struct stat there;
+  drk_storage_options options = DRK_STORAGE_OPTIONS_INIT;
+  drk_create_options create = DRK_CREATE_OPTIONS_INIT;
+  CHECK(options.cache_bytes == (uint64_t)1 << 30);
+  options.read_only = 1;
+  options.create = 1;
+  FAILS(DRK_INVALID_ARGUMENT, drk_storage_open(NULL, below("read"), &options, &storage, &err));
+  CHECK(mkdir(below("read"), 0755) == 0);
+  options.create = 0;
+  options.concurrency = 2;
+  options.download_bytes_per_second = 1 << 30;
+  options.cache_directory = below("cache");
+  options.cache_bytes = 1 << 20;
+  OK(drk_storage_open(NULL, below("read"), &options, &storage, &err));
+  CHECK(stat(below("cache"), &there) == 0 && S_ISDIR(there.st_mode));
+  OK(drk_secret_new("open sesame", 11, &secret, &err));
+  passwords[0] = secret;
+  create.passwords = passwords;
+  create.password_count = 1;
+  create.password_operations = 1;
+  create.password_memory_bytes = 8192;
+  FAILS(DRK_PERMISSION_DENIED, drk_repository_create(NULL, storage, &create, NULL, &repository, &err));
+  CHECK(repository == NULL);
+  drk_secret_free(secret);
+  drk_storage_free(storage);
+}
+
 static void only_object_lock_can_retain(void) {
   drk_error* err = NULL;
   drk_retain_report* report = NULL;
@@ -85,6 +118,7 @@ int main(void) {
   begin_tests();
   probe_tells_and_leaves_nothing();
   options_reach_the_storage_and_no_secret_comes_back();
+  what_goes_around_a_storage_is_asked_for_by_options();
   only_object_lock_can_retain();
   return end_tests();
 }

@@ -151,7 +151,8 @@ static void check_repository(const drk_repository* repository, drk_storage* stor
   drk_check_options options = DRK_CHECK_OPTIONS_INIT;
   options.level = DRK_CHECK_FILES;
   OK(drk_check(NULL, repository, "latest", &options, &report, &err));
-  CHECK(drk_report_ok(report) == 1);
+  CHECK(drk_report_ok(report) == 1 && drk_report_status(report) == DRK_CHECK_COMPLETE);
+  CHECK(drk_report_not_looked_at_count(report) == 0 && drk_report_not_looked_at(report, 0) == NULL);
   CHECK(drk_report_finding_count(report) == 0 && drk_report_findings_total(report) == 0);
   FAILS(DRK_INVALID_ARGUMENT, drk_report_finding(report, 0, &finding, &err));
   OK(drk_report_to_json(report, &text, &err));
@@ -168,6 +169,7 @@ static void check_repository(const drk_repository* repository, drk_storage* stor
   FAILS(DRK_INVALID_ARGUMENT, drk_check(NULL, repository, NULL, &options, &report, &err));
   OK(drk_check_objects(NULL, storage, 100, &report, &err));
   CHECK(drk_report_ok(report) == 1);
+  CHECK(drk_report_not_looked_at_count(report) > 0 && drk_report_not_looked_at(report, 0)[0] != '\0');
   drk_report_free(report);
 }
 

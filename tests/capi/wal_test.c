@@ -132,6 +132,10 @@ static void list_and_verify_tell(drk_repository* repository) {
   CHECK(drk_wal_report_window_count(report) == 0); /* no snapshot, no way back */
   FAILS(DRK_INVALID_ARGUMENT, drk_wal_report_window(report, 0, &window, &err));
   drk_wal_report_free(report);
+  OK(drk_wal_verify_read(NULL, repository, &report, &err));
+  CHECK(drk_wal_report_problem_count(report) == 1);
+  FAILS(DRK_INVALID_ARGUMENT, drk_wal_verify_read(NULL, NULL, &report, &err));
+  drk_wal_report_free(report);
   drk_wal_report_free(NULL);
   CHECK(drk_wal_report_ok(NULL) == 0 && drk_wal_report_window_count(NULL) == 0);
 }

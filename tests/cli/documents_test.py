@@ -77,8 +77,9 @@ class Documents(harness.Case):
         self.init_and_backup()
         document = self.document("check", self.repo, "latest", "--level", "files")
         self.assertEqual(list(document), ["status", "report"])
-        self.assertEqual(list(document["report"]), ["ok", "repository_id", "snapshot_id", "level", "time", "time_ns",
-                                                    "duration_ns", "runs", "findings"])
+        self.assertEqual(list(document["report"]), ["ok", "status", "repository_id", "storage", "snapshot_id", "level",
+                                                    "sample_percent", "time", "time_ns", "duration_ns", "runs",
+                                                    "snapshots", "not_looked_at", "findings", "findings_left_out"])
         self.assertEqual((document["status"], document["report"]["ok"]), ("complete", True))
         self.assertTrue(document["report"]["runs"])
 

@@ -1,5 +1,7 @@
 """Storages from the command line: the probe, and where credentials come from."""
 import os
+import shutil
+import time
 import unittest
 
 import harness
@@ -79,6 +81,97 @@ class Storage(harness.Case):
                 self.run_drkit("backup", mirror, self.tree)
                 self.assertEqual((copies[0] / name).read_bytes(), whole[name])
         self.run_drkit("check", mirror, "--level", "chunks")
+
+    def make_mirror(self, quorum=""):
+        self.make_tree()
+        copies = [self.dir / f"copy{number}" for number in range(2)]
+        mirror = f"mirror:{quorum}" + "|".join(map(str, copies))
+        self.run_drkit("init", mirror)
+        self.run_drkit("backup", mirror, self.tree)
+        return mirror, copies
+
+    def lose(self, copy, how):
+        shutil.rmtree(copy)
+        if how == "emptied":
+            copy.mkdir()
+        if how == "away":
+            copy.write_text("not a folder")
+
+    def test_a_copy_that_is_gone_is_read_around_and_told_once(self):
+        for quorum, lost, how in (("", 0, "deleted"), ("", 1, "emptied"), ("", 1, "away"),
+                                  ("quorum=1|", 0, "away"), ("quorum=1|", 1, "deleted")):
+            with self.subTest(quorum=quorum, lost=lost, how=how):
+                self.setUp()
+                mirror, copies = self.make_mirror(quorum)
+                self.lose(copies[lost], how)
+                restored = self.run_drkit("restore", mirror, "latest", self.dir / "restored")
+                self.assert_same_tree(self.tree, self.dir / "restored")
+                warnings = [line for line in restored.err.splitlines() if "warning" in line]
+                self.assertEqual(len(warnings), 1, restored.err)
+                words = "is away" if how == "away" else "has no repository"
+                self.assertIn(f"copy {lost + 1} of the mirror {words}", warnings[0])
+                self.assertIn(str(copies[lost]), warnings[0])
+
+    def test_a_backup_over_a_mirror_with_a_lost_copy(self):
+        for how, words in (("deleted", "has no repository"), ("emptied", "has no repository"), ("away", "is away")):
+            with self.subTest(how=how):
+                self.setUp()
+                mirror, copies = self.make_mirror()
+                self.lose(copies[1], how)
+                before = sorted(path for path in copies[0].rglob("*") if path.is_file())
+                refused = self.run_drkit("backup", mirror, self.tree, "--json", code=1)
+                message = refused.json["error"]["message"]
+                self.assertIn(f"copy 2 of the mirror {words}", message)
+                self.assertIn("use the address of another copy", message)
+                self.assertEqual(before, sorted(path for path in copies[0].rglob("*") if path.is_file()))
+                # The quorum that bears it: partial, with one gap that names the copy.
+                one = mirror.replace("mirror:", "mirror:quorum=1|")
+                partial = self.run_drkit("backup", one, self.tree, "--json", code=3)
+                self.assertEqual(partial.json["status"], "partial")
+                self.assertEqual([(gap["copy"], gap["key"]) for gap in partial.json["mirror_gaps"]], [(2, "")])
+                self.assertIn(words, partial.json["mirror_gaps"][0]["reason"])
+                self.assertRegex(self.run_drkit("backup", one, self.tree, code=3).err, "copy 2 of the mirror lacks objects")
+
+    def test_a_new_place_for_a_lost_copy_is_filled_when_asked_to(self):
+        mirror, copies = self.make_mirror()
+        self.lose(copies[0], "deleted")
+        settled = self.run_drkit("storage", "settle", mirror, "--json", password=False).json
+        self.assertEqual(settled["status"], "complete")
+        files = [sorted(path.relative_to(copy) for path in copy.rglob("*") if path.is_file()) for copy in copies]
+        self.assertEqual(files[0], files[1])
+        self.assertEqual(settled["objects"], len(files[0]))
+        self.run_drkit("check", copies[0], "--level", "chunks")
+        self.run_drkit("backup", mirror, self.tree)
+        again = self.run_drkit("storage", "settle", mirror, "--json", password=False).json
+        self.assertEqual((again["status"], again["objects"]), ("complete", 0))
+        shutil.rmtree(copies[1])
+        copies[1].write_text("not a folder")
+        self.run_drkit("storage", "settle", mirror, code=1, password=False)
+        self.run_drkit("storage", "settle", self.repo, code=2, password=False)
+
+    def test_what_goes_around_a_storage(self):
+        self.make_tree()
+        self.run_drkit("init", self.repo)
+        around = ("--storage-calls", "2", "--limit-download", "1GiB", "--storage-cache", self.dir / "cache")
+        self.run_drkit("backup", self.repo, self.tree, *around)
+        refused = self.run_drkit("backup", self.repo, self.tree, "--storage-read-only", "--json", code=1)
+        self.assertEqual(refused.json["error"]["code"], "permission_denied")
+        self.run_drkit("init", self.dir / "new", "--storage-read-only", code=2)
+        self.run_drkit("restore", self.repo, "latest", self.dir / "restored", "--storage-read-only", *around)
+        self.assert_same_tree(self.tree, self.dir / "restored")
+        self.assertTrue([path for path in (self.dir / "cache").rglob("*") if path.is_file()])
+        for wrong in (("--limit-download", "fast"), ("--storage-calls", "0"), ("--storage-cache-size", "much")):
+            self.run_drkit("snapshots", self.repo, *wrong, code=2)
+
+    def test_a_limit_of_the_download_slows_down(self):
+        (self.tree / "sub").mkdir(parents=True)
+        (self.tree / "sub" / "file").write_bytes(os.urandom(1_500_000))
+        self.run_drkit("init", self.repo)
+        self.run_drkit("backup", self.repo, self.tree)
+        self.run_drkit("backup", self.repo, self.tree, "--tag", "a=b")
+        begin = time.monotonic()
+        self.run_drkit("check", self.repo, "--level", "chunks", "--limit-download", "1MiB")
+        self.assertGreater(time.monotonic() - begin, 2)
 
     @staticmethod
     def flip(path):

@@ -157,7 +157,7 @@ TEST_CASE("a check looks at every copy, and names the one that is bad or lacks s
     CHECK(without_key->findings.size() == bad.size());
     const auto repository = Repository::open(Context(), two.open(), opening("pw"));
     REQUIRE(repository.ok());
-    for (const CheckLevel level : {CheckLevel::objects, CheckLevel::files}) {
+    for (const CheckLevel level : {CheckLevel::objects, CheckLevel::chunks}) {
       CheckOptions options;
       options.level = level;
       const auto report = check(Context(), *repository, nullptr, {}, options);

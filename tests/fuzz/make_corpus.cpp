@@ -5,6 +5,7 @@
 
 #include "codec/codec.hpp"
 #include "crypto/sodium.hpp"
+#include "format/checkpoint.hpp"
 #include "format/keys.hpp"
 #include "format/manifest.hpp"
 #include "format/pack.hpp"
@@ -116,6 +117,13 @@ void snapshots() {
   save_three("snapshot", "object", format::encode_snapshot({Bytes(60), content_key(), Bytes(50)}), 0);
 }
 
+void checkpoints() {
+  save_three("checkpoint", "checkpoint", format::encode_checkpoint({-5, "filesystem", "/srv", "h", digest(3), 2}), 0);
+  save("checkpoint", "nothing", format::encode_checkpoint({}), 0);
+  save_three("checkpoint", "sealed", format::encode_sealed_object({content_key(), Bytes(60, std::byte{0x44})}), 1);
+  save("checkpoint", "sealed_nothing", format::encode_sealed_object({content_key(), {}}), 1);
+}
+
 void keys() {
   format::Slot slot;
   slot.header.is_password = true;
@@ -163,6 +171,7 @@ int main(int argc, char** argv) {
   packs();
   manifests();
   snapshots();
+  checkpoints();
   keys();
   envelopes();
   codecs();

@@ -180,4 +180,36 @@ TEST_CASE("s3") {
   place.come_back = [&] { gateway.signal("start"); };
   place.opens_all_the_same = true;
   check(place);
+  // Also with the id that this server answers by "404 Not Found".
+  place.wrong.user = "NOBODY";
+  check_refused_at_once(place);
+  OwnClock clock(kNever, [] {});
+  const auto storage = open_storage(with(clock), place.address + "&conditional_create=true", place.wrong);
+  REQUIRE_MESSAGE(storage.ok(), storage.error().to_string());
+  const auto repository = open_repository(with(clock), *storage);
+  REQUIRE_FALSE(repository.ok());
+  CHECK(repository.error().code() == ErrorCode::unauthenticated);
+  CHECK(repository.error().message() == "the server does not know the access key id");
+  CHECK(clock.waits.empty());
+}
+
+TEST_CASE("TLS at a plain port, and the reverse, are refused at once") {
+  for (const bool tls : {false, true}) {
+    CAPTURE(tls);
+    const VersityGw gateway(tls ? "--tls" : "");
+    const std::string& endpoint = gateway.server().endpoint;
+    const std::string port = endpoint.substr(endpoint.rfind(':'));
+    StorageOptions options;
+    options.user = gateway.server().access_key_id;
+    options.password = Secret::from_text(gateway.server().secret_access_key);
+    options.ca_file = gateway.server().ca_file;
+    for (const std::string scheme : {"s3://bucket/place?region=here&endpoint=http", "webdav+http"}) {
+      OwnClock clock(kNever, [] {});
+      const auto storage = open_storage(with(clock), scheme + (tls ? "" : "s") + "://localhost" + port, options);
+      REQUIRE_FALSE(storage.ok());
+      CHECK_MESSAGE(storage.error().code() == ErrorCode::invalid_argument, storage.error().to_string());
+      CHECK(storage.error().message().find("TLS at this port") != std::string::npos);
+      CHECK(clock.waits.empty());
+    }
+  }
 }

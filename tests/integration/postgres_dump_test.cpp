@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+#include <filesystem>
+
 #include <drkit/backup.hpp>
 #include <drkit/registry.hpp>
 #include <drkit/restore.hpp>
@@ -12,6 +15,7 @@ using namespace drkit;
 using namespace drkit::test;
 using drkit::testing::new_repository;
 using drkit::testing::words;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -25,7 +29,8 @@ std::unique_ptr<Source> dump_of(const Context& ctx, const std::string& conninfo)
 
 // Without a database.
 std::string whole_server(const Server& server) {
-  const std::string conninfo = server.conninfo_tcp() + " password=drkit-test";
+  ::setenv("PGPASSWORD", "drkit-test", 1);  // never in the address
+  const std::string conninfo = server.conninfo_tcp();
   const std::size_t at = conninfo.find("dbname=postgres");
   return conninfo.substr(0, at) + conninfo.substr(at + std::string("dbname=postgres").size());
 }
@@ -132,6 +137,8 @@ TEST_CASE("roles that could not be restored fail the restore, also when much els
   const auto restored = restore(ctx, repository, *snapshot, **target);
   REQUIRE_FALSE(restored.ok());
   CHECK_MESSAGE(words(restored).find("sqlstate=42501") != std::string::npos, words(restored));
+  CHECK_MESSAGE(words(restored).find("statement=CREATE ROLE \"AAA\"") != std::string::npos, words(restored));
+  CHECK_MESSAGE(words(restored).find("must be superuser") != std::string::npos, words(restored));
 }
 
 TEST_CASE("databases with names that look like something else are dumped and come back") {
@@ -151,4 +158,140 @@ TEST_CASE("databases with names that look like something else are dumped and com
   CHECK(sql(other.conninfo(),
             "SELECT count(*) FROM pg_database WHERE datname IN ('a=b', 'it''s a name', "
             "'postgresql://x')") == "3");
+}
+
+namespace {
+
+// A database whose table lies in a tablespace of its own.
+void fill_space(const Server& server, const fs::path& place) {
+  fs::create_directories(place);
+  give_to_server_account(place);
+  sql(server.conninfo(), "CREATE TABLESPACE \"my space\" LOCATION '" + place.string() + "'");
+  sql(server.conninfo(), "CREATE DATABASE far TABLESPACE \"my space\"");
+  sql(server.conninfo(), "ALTER DATABASE far SET work_mem = '7MB'");
+  sql(server.conninfo("far"), "CREATE TABLE t AS SELECT i, md5(i::text) AS x FROM generate_series(1, 5000) i");
+  sql(server.conninfo("far"), "CREATE TABLE near TABLESPACE pg_default AS SELECT 1 AS one");
+  sql(server.conninfo("far"), "CREATE INDEX ON near (one) TABLESPACE \"my space\"");
+}
+
+std::string restored_words(const Context& ctx, Repository& repository, const Snapshot& snapshot, const Server& other,
+                           const TargetOptions& options = {}, const RestoreOptions& chosen = {}) {
+  auto target = open_target(ctx, "postgres:" + other.conninfo(), snapshot, options);
+  REQUIRE_MESSAGE(target.ok(), words(target));
+  return words(restore(ctx, repository, snapshot, **target, chosen));
+}
+
+}  // namespace
+
+TEST_CASE("tablespaces of a dump: their places are looked at first, can be moved, or left out") {
+  TemporaryFolder folder;
+  Server server(15, folder / "server");
+  Server other(15, folder / "other");
+  fill_space(server, folder / "space");
+  Context ctx;
+  Repository repository = new_repository(ctx);
+  SourceOptions chosen;
+  chosen.what = "dump";
+  chosen.databases = {"far"};
+  const auto source = open_source(ctx, "postgres:" + server.conninfo(), chosen);
+  REQUIRE_MESSAGE(source.ok(), words(source));
+  const auto snapshot = backup(ctx, repository, **source);
+  REQUIRE_MESSAGE(snapshot.ok(), words(snapshot));
+  CHECK(snapshot->receipt.at("databases") == "far");
+  const std::string rows = sql(server.conninfo("far"), kRows);
+  const auto databases = [&other] {
+    return sql(other.conninfo(), "SELECT count(*) FROM pg_database WHERE datname = 'far'");
+  };
+
+  // On one machine the old place is the other server's: nothing is changed.
+  const std::string taken = restored_words(ctx, repository, *snapshot, other);
+  CHECK_MESSAGE(taken.find("precondition_failed") == 0, taken);
+  CHECK_MESSAGE(taken.find("my space=" + (folder / "space").string() + " (in use)") != std::string::npos, taken);
+  TargetOptions to;
+  to.tablespaces["my space"] = (folder / "absent").string();
+  const std::string absent = restored_words(ctx, repository, *snapshot, other, to);
+  CHECK_MESSAGE(absent.find("(no such folder)") != std::string::npos, absent);
+  to.tablespaces["typo"] = "/x";
+  CHECK(restored_words(ctx, repository, *snapshot, other, to).find("not_found: the dump has no tablespace") == 0);
+  to.tablespaces.erase("typo");
+  // Without the globals nothing makes it.
+  RestoreOptions alone;
+  alone.includes = {"far.dump"};
+  const std::string unknown = restored_words(ctx, repository, *snapshot, other, {}, alone);
+  CHECK_MESSAGE(unknown.find("not_found: the dump needs a tablespace") == 0, unknown);
+  CHECK(databases() == "0");
+  CHECK(sql(other.conninfo(), "SELECT count(*) FROM pg_tablespace") == "2");
+
+  SUBCASE("moved") {
+    to.tablespaces["my space"] = (folder / "moved").string();
+    fs::create_directories(folder / "moved");
+    give_to_server_account(folder / "moved");
+    CHECK(restored_words(ctx, repository, *snapshot, other, to) == "");
+    CHECK(
+        sql(other.conninfo(), "SELECT pg_tablespace_location(dattablespace) FROM pg_database WHERE datname = 'far'") ==
+        (folder / "moved").string());
+  }
+  SUBCASE("left out") {
+    TargetOptions none;
+    none.no_tablespaces = true;
+    none.jobs = 3;
+    CHECK(restored_words(ctx, repository, *snapshot, other, none) == "");
+    CHECK(sql(other.conninfo(), "SELECT count(*) FROM pg_tablespace") == "2");
+  }
+  CHECK(sql(other.conninfo("far"), kRows) == rows);
+  CHECK(sql(other.conninfo("far"), "SHOW work_mem") == "7MB");
+}
+
+TEST_CASE("a database that could not be filled is gone again, and the next attempt is not refused") {
+  TemporaryFolder folder;
+  Server server(15, folder / "server");
+  Server other(15, folder / "other");
+  sql(server.conninfo(), "CREATE DATABASE shop");
+  sql(server.conninfo("shop"), "CREATE TABLE t AS SELECT i, md5(i::text) AS x FROM generate_series(1, 3000) i");
+  sql(server.conninfo("shop"), "CREATE ROLE clerk");
+  sql(server.conninfo("shop"), "CREATE TABLE u (i int)");
+  sql(server.conninfo("shop"), "GRANT SELECT ON u TO clerk");
+  Context ctx;
+  Repository repository = new_repository(ctx);
+  const auto snapshot = backup(ctx, repository, *dump_of(ctx, server.conninfo("shop")));
+  REQUIRE_MESSAGE(snapshot.ok(), words(snapshot));
+  RestoreOptions alone;
+  alone.includes = {"shop.dump"};  // without the role
+  SUBCASE("made by the restore") {}
+  SUBCASE("there before") { sql(other.conninfo(), "CREATE DATABASE shop"); }
+  const std::string failed = restored_words(ctx, repository, *snapshot, other, {}, alone);
+  CHECK_MESSAGE(failed.find("clerk") != std::string::npos, failed);
+  CHECK(restored_words(ctx, repository, *snapshot, other) == "");
+  CHECK(sql(other.conninfo("shop"), kRows) == sql(server.conninfo("shop"), kRows));
+}
+
+TEST_CASE("a dump of 15 restores into 18 with the programs of 18, wherever they are") {
+  TemporaryFolder folder;
+  Server server(15, folder / "server");
+  Server newer(18, folder / "newer");
+  fill(server);
+  Context ctx;
+  Repository repository = new_repository(ctx);
+  const auto snapshot = backup(ctx, repository, *dump_of(ctx, whole_server(server)));
+  REQUIRE_MESSAGE(snapshot.ok(), words(snapshot));
+  shell(std::string(DRKIT_SOURCE_DIR) + "/tests/servers/postgres_pypi.sh fetch 18 >'" + (folder / "programs").string() +
+        "'");
+  std::string bin = read_file(folder / "programs");
+  bin.erase(bin.find('\n'));
+  bin += "/bin";
+  TargetOptions options;
+  const char* path = std::getenv("PATH");
+  const std::string before = path == nullptr ? "" : path;
+  SUBCASE("in the folder that is given") { options.bin_dir = bin; }
+  SUBCASE("in the search path") { ::setenv("PATH", (before + ":" + bin).c_str(), 1); }
+  const std::string done = restored_words(ctx, repository, *snapshot, newer, options);
+  ::setenv("PATH", before.c_str(), 1);
+  CHECK(done == "");
+  const std::string shop = "'shop/50%\\'s'";
+  CHECK(sql(newer.conninfo(shop), kRows) == sql(server.conninfo(shop), kRows));
+  CHECK(sql(newer.conninfo(), "SHOW server_version_num") >= "180000");
+  CHECK(sql(newer.conninfo(), "SELECT rolpassword IS NOT NULL FROM pg_authid WHERE rolname = 'clerk'") == "t");
+  // The older programs alone will not do.
+  options.bin_dir = "/usr/lib/postgresql/15/bin";
+  CHECK(restored_words(ctx, repository, *snapshot, newer, options).find("unsupported: no pg_dump") == 0);
 }

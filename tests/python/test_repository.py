@@ -197,6 +197,36 @@ def test_report(repo, tree, tmp_path):
         repo.check(level="everything")
 
 
+def test_report_says_what_was_looked_at(repo, tree, tmp_path):
+    snapshot = repo.backup(tree)
+    report = repo.check(level="files")
+    assert report.status == "complete"
+    assert [(one.id, one.level, one.entries_missing) for one in report.snapshots] == [(snapshot.id, "files", 0)]
+    assert report.not_looked_at == []
+    assert report.storage == f"file://{tmp_path / 'repo'}"
+    assert repo.check(sample=30).sample_percent == 30
+    without_key = drkit.check_objects(tmp_path / "repo")
+    assert without_key.ok
+    assert without_key.repository_id == report.repository_id
+    assert any("without a key" in line for line in without_key.not_looked_at)
+    pack = next(path for path in (tmp_path / "repo/data").rglob("*") if path.is_file())
+    pack.unlink()
+    lost = repo.check()
+    assert lost.status == "damaged"
+    assert [one.snapshots for one in lost.findings if pack.name in one.subject] == [[snapshot.id]]
+
+
+def test_what_cannot_be_looked_at_is_refused(repo, tree):
+    repo.backup(tree)
+    for name in ("latest", None):
+        with pytest.raises(drkit.InvalidArgumentError) as refused:
+            repo.check(name, level="boot")
+        assert refused.value.context["highest"] == "files"
+    for options in ({"sql": ["SELECT 1"]}, {"server_bin": "/bin"}, {"scratch_dir": "/tmp"}, {"sample": 0}):
+        with pytest.raises(drkit.InvalidArgumentError):
+            repo.check(level="files", **options)
+
+
 def test_partial(repo, tmp_path):
     class Holes(drkit.Source):
         kind = "holes"
@@ -217,6 +247,10 @@ def test_partial(repo, tmp_path):
     with pytest.warns(drkit.PartialWarning):
         result = repo.restore(snapshot, tmp_path / "out")
     assert result.status == "partial"
+    for level in ("objects", "chunks", "files"):
+        report = repo.check(level=level)
+        assert (report.ok, report.status) == (False, "partial")
+        assert [one.entries_missing for one in report.snapshots] == [1]
 
 
 def test_progress_and_log(repo, tree):

@@ -2,6 +2,7 @@
 
 import datetime
 import dataclasses
+import hashlib
 import json
 
 import pytest
@@ -82,3 +83,22 @@ def test_only_object_lock_can_retain(tmp_path):
     report = drkit.storage.RetainReport(2, 10, (("data/a", "permission_denied: no"),))
     assert not report.ok
     assert report.to_dict() == {"objects": 2, "bytes": 10, "failures": [["data/a", "permission_denied: no"]]}
+
+
+def test_what_goes_around_a_storage_is_asked_for_by_options(tmp_path):
+    key = hashlib.sha256(b"bytes").hexdigest()
+    plain = drkit.open_storage(tmp_path / "place", create=True)
+    plain.put(key, b"bytes")
+    reader = drkit.open_storage(
+        tmp_path / "place", read_only=True, concurrency=1, cache_directory=tmp_path / "cache", cache_bytes=1 << 20
+    )
+    with pytest.raises(drkit.PermissionDeniedError):
+        reader.put("key", b"bytes")
+    with pytest.raises(drkit.PermissionDeniedError):
+        reader.remove(key)
+    assert reader.get(key) == b"bytes"
+    plain.remove(key)
+    # The cache proves by the name that these are the bytes.
+    assert reader.get(key) == b"bytes"
+    with pytest.raises(drkit.InvalidArgumentError):
+        drkit.open_storage(tmp_path / "new", create=True, read_only=True)

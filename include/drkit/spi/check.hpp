@@ -19,6 +19,8 @@ struct Finding {
   std::string code;     ///< stable name such as "object_damaged", "page_checksum", "wal_missing"
   std::string subject;  ///< what: an object's key, a path, "path block 17"
   std::string message;  ///< one line: expected and found
+  /// Ids of the snapshots that it was seen in, filled in by check(); empty: it is of the repository as a whole.
+  std::vector<std::string> snapshots = {};
 };
 using FindingSink = std::function<void(Finding)>;
 

@@ -28,9 +28,10 @@ struct Gap {
 /// Thread-safety: every member may be called concurrently.
 class Gaps {
  public:
-  void note(const Context& ctx, std::string_view key, std::size_t copy, GapKind kind, std::string reason) {
-    ctx.write_log(LogLevel::warning,
-                  "copy " + std::to_string(copy + 1) + " of the mirror: " + std::string(key) + ": " + reason);
+  void note(const Context& ctx, std::string_view key, std::size_t copy, GapKind kind, std::string reason,
+            LogLevel level = LogLevel::warning) {
+    ctx.write_log(level, "copy " + std::to_string(copy + 1) + " of the mirror: " + std::string(key) +
+                             (key.empty() ? "" : ": ") + reason);
     const bool damaged = kind == GapKind::suspect || kind == GapKind::damaged || kind == GapKind::outdated;
     const std::lock_guard lock(mutex_);
     gaps_.insert_or_assign({std::string(key), copy}, Gap{{std::string(key), copy, std::move(reason), damaged}, kind});

@@ -6,6 +6,8 @@
 #include <thread>
 
 #include "storage/key.hpp"
+#include "storage/mirror/apart.hpp"
+#include "storage/mirror/comparison.hpp"
 #include "storage/mirror/healer.hpp"
 
 namespace drkit {
@@ -39,7 +41,9 @@ Answers on_all(const Copies& copies, std::size_t first, const std::function<Resu
 
 class MirrorStorage final : public Storage, public MirrorControl {
  public:
-  MirrorStorage(Copies copies, std::size_t quorum) : copies_(std::move(copies)), quorum_(quorum) {}
+  MirrorStorage(Copies copies, std::size_t quorum) : copies_(std::move(copies)), quorum_(quorum) {
+    for (const StoragePtr& copy : copies_) apart_.push_back(dynamic_cast<const storage::mirror::Apart*>(copy.get()));
+  }
 
   StorageInfo info() const override {
     StorageInfo info;
@@ -113,6 +117,7 @@ class MirrorStorage final : public Storage, public MirrorControl {
 
   Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
     DRKIT_TRY(begin_call(ctx, key));
+    DRKIT_TRY(require_quorum());
     const auto work = [&](Storage& copy) { return copy.put(ctx, key, bytes, options); };
     if (!options.if_absent) return settle(ctx, key, bytes, on_all(copies_, 0, work), false);
     // Everybody asks the copies in one order, so the first that answers decides between rivals.
@@ -139,7 +144,7 @@ class MirrorStorage final : public Storage, public MirrorControl {
     gaps_.forget_key(std::string(key));
     if (failed == answers.end()) return {};
     for (std::size_t i = 0; i < answers.size(); ++i) {
-      if (answers[i].ok()) continue;
+      if (answers[i].ok() || noted_apart(ctx, i)) continue;
       gaps_.note(ctx, key, i, GapKind::leftover, "it could not be removed: " + answers[i].error().to_string());
     }
     return std::move(*failed);
@@ -150,8 +155,9 @@ class MirrorStorage final : public Storage, public MirrorControl {
     std::set<std::string, std::less<>> shown;
     bool stopped = false;
     std::size_t failed = 0;
-    for (const StoragePtr& copy : copies_) {
-      auto done = copy->list(ctx, prefix, [&](const ObjectInfo& object) {
+    for (std::size_t i = 0; i < copies_.size(); ++i) {
+      if (apart_[i] != nullptr) continue;
+      auto done = copies_[i]->list(ctx, prefix, [&](const ObjectInfo& object) {
         stopped = shown.insert(object.key).second && !visit(object);
         return !stopped;
       });
@@ -207,51 +213,34 @@ class MirrorStorage final : public Storage, public MirrorControl {
   }
 
   Result<void> compare(const Context& ctx) override {
-    Sizes sizes;
-    Answers answers(copies_.size());
+    storage::mirror::Comparison comparison(copies_.size());
+    std::vector<bool> listed(copies_.size());
+    std::optional<Error> failed;
     for (std::size_t i = 0; i < copies_.size(); ++i) {
-      answers[i] = copies_[i]->list(ctx, "", [&](const ObjectInfo& object) {
-        auto& row = sizes[object.key];
-        row.resize(copies_.size());
-        row[i] = object.size_bytes;
-        return true;
-      });
-      if (!answers[i].ok() && answers[i].error().code() == ErrorCode::cancelled) return std::move(answers[i]);
-      gaps_.closed("", i);
-      if (!answers[i].ok()) gaps_.note(ctx, "", i, GapKind::away, answers[i].error().to_string());
+      const auto answer = list_for_comparison(ctx, i, comparison);
+      if (!answer && answer.error().code() == ErrorCode::cancelled) return answer;
+      listed[i] = answer.ok();
+      if (!answer && !failed) failed = answer.error();
     }
-    for (const auto& [key, row] : sizes) compare_row(ctx, key, row, answers);
-    for (Result<void>& answer : answers) DRKIT_TRY(std::move(answer));
+    comparison.note_gaps(ctx, listed, gaps_);
+    if (failed) return std::move(*failed);
     return {};
   }
 
   std::vector<StoragePtr> below() const override { return copies_; }
 
  private:
-  using Sizes = std::map<std::string, std::vector<std::optional<std::uint64_t>>>;  // by copy
-
-  // A copy that could not be listed says nothing of what it has.
-  void compare_row(const Context& ctx, const std::string& key, const std::vector<std::optional<std::uint64_t>>& row,
-                   const Answers& listed) {
-    std::set<std::uint64_t> different;
-    for (const auto& size : row) {
-      if (size) different.insert(*size);
+  Result<void> list_for_comparison(const Context& ctx, std::size_t copy, storage::mirror::Comparison& comparison) {
+    if (noted_apart(ctx, copy)) return apart_[copy]->why();
+    auto answer = copies_[copy]->list(ctx, "", [&](const ObjectInfo& object) {
+      comparison.found(object, copy);
+      return true;
+    });
+    gaps_.closed("", copy);
+    if (!answer && answer.error().code() != ErrorCode::cancelled) {
+      gaps_.note(ctx, "", copy, GapKind::away, answer.error().to_string());
     }
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      if (!listed[i].ok() || gaps_.has(key, i)) continue;
-      const bool removed_elsewhere = gone(key);
-      if (!row[i] && !removed_elsewhere) gaps_.note(ctx, key, i, GapKind::missing, "it is not there");
-      if (row[i] && different.size() > 1) {
-        gaps_.note(ctx, key, i, GapKind::suspect, "its size is not that of another copy");
-      }
-    }
-  }
-
-  bool gone(const std::string& key) const {
-    for (std::size_t i = 0; i < copies_.size(); ++i) {
-      if (gaps_.has(key, i, GapKind::leftover)) return true;
-    }
-    return false;
+    return answer;
   }
 
   // Whoever is told "exists" relies on the object: as many copies as the quorum must have it.
@@ -281,10 +270,26 @@ class MirrorStorage final : public Storage, public MirrorControl {
                      "the object exists on fewer copies than the quorum, and the others are away", key);
   }
 
+  // Before anything is written to the others.
+  Result<void> require_quorum() const {
+    const auto is_apart = [](const auto* one) { return one != nullptr; };
+    const auto apart = static_cast<std::size_t>(std::count_if(apart_.begin(), apart_.end(), is_apart));
+    if (copies_.size() - apart >= quorum_) return {};
+    return (*std::find_if(apart_.begin(), apart_.end(), is_apart))->why();
+  }
+
+  // One gap for all that it lacks.
+  bool noted_apart(const Context& ctx, std::size_t copy) {
+    if (apart_[copy] == nullptr) return false;
+    if (!gaps_.has("", copy)) gaps_.note(ctx, "", copy, GapKind::away, apart_[copy]->why().to_string(), LogLevel::info);
+    return true;
+  }
+
   // The copies that are known to lack the object, or to have it wrong, come last.
   std::vector<std::size_t> reading_order(std::string_view key) const {
     std::vector<std::size_t> order(copies_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
+    std::erase_if(order, [&](std::size_t copy) { return apart_[copy] != nullptr; });
     const std::string name(key);
     std::stable_partition(order.begin(), order.end(), [&](std::size_t copy) { return !gaps_.has(name, copy); });
     return order;
@@ -309,6 +314,7 @@ class MirrorStorage final : public Storage, public MirrorControl {
   }
 
   void note_failed_read(const Context& ctx, std::string_view key, std::size_t copy, const Error& error) {
+    if (apart_[copy] != nullptr) return;
     // A range that another copy has lies behind the end of this one.
     const bool damaged = error.code() == ErrorCode::corrupt || error.code() == ErrorCode::invalid_argument;
     if (damaged || error.code() == ErrorCode::not_found) {
@@ -337,6 +343,7 @@ class MirrorStorage final : public Storage, public MirrorControl {
         gaps_.closed(std::string(key), i);
         continue;
       }
+      if (noted_apart(ctx, i)) continue;
       // What is there instead, a rival's object or the one before, is not what the quorum has.
       const bool other = !created || answers[i].error().code() == ErrorCode::already_exists;
       gaps_.note(ctx, key, i, other ? GapKind::outdated : GapKind::missing, answers[i].error().to_string());
@@ -366,6 +373,7 @@ class MirrorStorage final : public Storage, public MirrorControl {
 
   const Copies copies_;
   const std::size_t quorum_;
+  std::vector<const storage::mirror::Apart*> apart_;  // by copy; null: takes part
   storage::mirror::Gaps gaps_;
 };
 

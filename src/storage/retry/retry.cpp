@@ -8,8 +8,10 @@
 
 #include <drkit/storage.hpp>
 
+#include "base/told_causes.hpp"
 #include "storage/key.hpp"
 #include "storage/layered.hpp"
+#include "storage/retry/retry.hpp"
 
 namespace drkit {
 namespace {
@@ -41,6 +43,8 @@ class Jitter {
 class RetryStorage final : public storage::Decorator {
  public:
   RetryStorage(StoragePtr inner, RetryOptions options) : Decorator(std::move(inner)), options_(options) {}
+  RetryStorage(StoragePtr inner, RetryOptions options, std::string told, steady_clock::time_point now)
+      : Decorator(std::move(inner)), options_(options), told_(std::move(told), now) {}
 
   Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override {
     return repeat(ctx, key, [&](unsigned) { return inner()->stat(ctx, key); });
@@ -98,7 +102,7 @@ class RetryStorage final : public storage::Decorator {
       if (attempt >= options_.max_attempts || ctx.clock->steady() + delay >= deadline) {
         return std::move(result).error().with("attempts", std::to_string(attempt));
       }
-      ctx.write_log(LogLevel::warning, "storage call is repeated: " + result.error().to_string());
+      told_.tell(ctx, result.error());
       if (auto slept = ctx.clock->sleep_for(delay, ctx.cancel); !slept) {
         return std::move(slept).error().with("key", std::string(key)).caused_by(std::move(result).error());
       }
@@ -127,12 +131,17 @@ class RetryStorage final : public storage::Decorator {
 
   const RetryOptions options_;
   Jitter jitter_;
+  base::ToldCauses told_;
 };
 
 }  // namespace
 
 StoragePtr with_retry(StoragePtr inner, RetryOptions options) {
   return std::make_shared<RetryStorage>(std::move(inner), options);
+}
+
+StoragePtr storage::with_retry_after(const Context& ctx, StoragePtr inner, RetryOptions options, std::string told) {
+  return std::make_shared<RetryStorage>(std::move(inner), options, std::move(told), ctx.clock->steady());
 }
 
 }  // namespace drkit

@@ -33,6 +33,8 @@ constexpr std::array kByCode = {
     Meaning{"OperationAborted", ErrorCode::unavailable, kYes, "another operation was at the same place"},
     Meaning{"SignatureDoesNotMatch", ErrorCode::unauthenticated, kNo, "the secret access key is not the right one"},
     Meaning{"InvalidAccessKeyId", ErrorCode::unauthenticated, kNo, "the server does not know the access key id"},
+    // versitygw's word, with status 404.
+    Meaning{"XAdminUserNotFound", ErrorCode::unauthenticated, kNo, "the server does not know the access key id"},
     Meaning{"InvalidClientTokenId", ErrorCode::unauthenticated, kNo, "the server does not know the access key id"},
     Meaning{"InvalidToken", ErrorCode::unauthenticated, kNo, "the session token is malformed"},
     Meaning{"ExpiredToken", ErrorCode::unauthenticated, kNo, "the credentials have expired"},

@@ -24,6 +24,12 @@ Error Client::broken(Error error) {
 }
 
 Result<std::unique_ptr<Client>> Client::connect(const Context& ctx, const Settings& settings) {
+  auto client = connect_now(ctx, settings);
+  if (client) return client;
+  return std::move(client).error().with("host", settings.host + ":" + std::to_string(settings.port));
+}
+
+Result<std::unique_ptr<Client>> Client::connect_now(const Context& ctx, const Settings& settings) {
   const Deadline deadline = steady_clock::now() + settings.connect_timeout;
   DRKIT_ASSIGN(SshSession session, open_trusted_session(ctx, settings, deadline));
   DRKIT_TRY(authenticate(ctx, settings, session.get(), deadline));

@@ -27,7 +27,7 @@ struct Abilities {
 class Client {
  public:
   /// Connects, recognises the server, signs in and begins sftp.
-  /// Errors: as open_trusted_session and authenticate; unsupported (no sftp there).
+  /// Errors: as open_trusted_session and authenticate; unsupported (no sftp there). Their context has "host".
   static Result<std::unique_ptr<Client>> connect(const Context& ctx, const Settings& settings);
   ~Client();
 
@@ -55,6 +55,7 @@ class Client {
   Result<Status> call_status(const Context& ctx, Packet packet);
 
  private:
+  static Result<std::unique_ptr<Client>> connect_now(const Context& ctx, const Settings& settings);
   Client(SshSession session, std::chrono::milliseconds stall_timeout)
       : session_(std::move(session)), stall_timeout_(stall_timeout) {}
   Result<void> open_channel(const Context& ctx, Deadline deadline);

@@ -27,8 +27,10 @@ Result<AddressList> resolve(const std::string& host, std::uint16_t port) {
   addrinfo* found = nullptr;
   const int failed = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
   if (failed == 0) return AddressList(found, ::freeaddrinfo);
-  const Retry retry = failed == EAI_AGAIN ? Retry::yes : Retry::no;
-  return Error(ErrorCode::unavailable, std::string("cannot find the host: ") + ::gai_strerror(failed), retry);
+  if (failed == EAI_MEMORY) return Error(ErrorCode::out_of_memory, "out of memory");
+  // A name server that is cut off may also say that there is no such name.
+  return Error(ErrorCode::unavailable, "the host's name cannot be resolved", Retry::yes)
+      .with("reason", ::gai_strerror(failed));
 }
 
 Result<void> wait_connected(const Context& ctx, int fd, std::chrono::steady_clock::time_point deadline) {

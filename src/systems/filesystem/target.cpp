@@ -10,6 +10,7 @@
 
 #include <drkit/sources.hpp>
 
+#include "base/directories.hpp"
 #include "systems/filesystem/directory_names.hpp"
 #include "systems/filesystem/file_sink.hpp"
 #include "systems/filesystem/removal.hpp"
@@ -51,7 +52,7 @@ TargetInfo FilesystemTarget::info() const { return {"filesystem", "file://" + ro
 Result<void> FilesystemTarget::begin(const Context& ctx, const RestoreSettings& settings) {
   DRKIT_TRY(ctx.check_cancelled());
   DRKIT_TRY(require_proc());
-  DRKIT_TRY(base::make_directories(root_));
+  DRKIT_TRY(options_.open_parents ? base::make_directories_with_open_parents(root_) : base::make_directories(root_));
   root_fd_ = std::make_shared<const UniqueFd>(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!*root_fd_) return errno_error(errno, "open the target", root_);
   struct stat status;

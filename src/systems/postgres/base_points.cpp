@@ -27,7 +27,11 @@ std::optional<Lsn> lsn_of(const std::map<std::string, std::string>& receipt, con
   return lsn ? std::optional(*lsn) : std::nullopt;
 }
 
-std::optional<BasePoint> point_of(const Snapshot& snapshot) {
+}  // namespace
+
+std::optional<BasePoint> base_point_of(const Snapshot& snapshot) {
+  const bool usable = snapshot.status == Status::complete || snapshot.status == Status::partial;
+  if (snapshot.source_kind != "postgres" || !usable) return std::nullopt;
   const auto& receipt = snapshot.receipt;
   const auto system_id = number_of<std::uint64_t>(receipt, "system_id");
   const auto timeline = number_of<TimelineId>(receipt, "timeline");
@@ -41,10 +45,12 @@ std::optional<BasePoint> point_of(const Snapshot& snapshot) {
                    .start_lsn = *start,
                    .end_lsn = *end,
                    .log_from = *end,
-                   .end_time_ns = snapshot.time_ns + snapshot.stats.duration_ns};
+                   .end_time_ns = snapshot.time_ns + snapshot.stats.duration_ns,
+                   .checkpoint_lsn = lsn_of(receipt, "checkpoint_lsn").value_or(0),
+                   .segment_bytes = number_of<std::uint64_t>(receipt, "wal_segment_bytes").value_or(0),
+                   .partial = snapshot.status != Status::complete,
+                   .other_log = {}};
 }
-
-}  // namespace
 
 Result<std::vector<BasePoint>> load_base_points(const Context& ctx, const Repository& repository) {
   if (repository.role() != KeyRole::full) {
@@ -58,8 +64,7 @@ Result<std::vector<BasePoint>> load_base_points(const Context& ctx, const Reposi
   }
   std::vector<BasePoint> points;
   for (const Snapshot& snapshot : snapshots) {
-    if (snapshot.source_kind != "postgres" || snapshot.status != Status::complete) continue;
-    if (auto point = point_of(snapshot)) points.push_back(std::move(*point));
+    if (auto point = base_point_of(snapshot)) points.push_back(std::move(*point));
   }
   std::stable_sort(points.begin(), points.end(), [](const BasePoint& a, const BasePoint& b) {
     return std::tuple(a.system_id, a.end_lsn, a.snapshot.time_ns) <
@@ -79,16 +84,21 @@ Result<void> connect_with_log(const Context& ctx, const Repository& repository, 
     const Lsn next = (point.end_lsn + size - 1) / size * size;
     const std::string file = "pg_wal/" + wal_file_name({point.timeline, (next - 1) / size}, size);
     bool held = false;
-    DRKIT_TRY(list_entries(ctx, repository, point.snapshot, file, [&](const Entry& entry) {
+    const auto listed = list_entries(ctx, repository, point.snapshot, file, [&](const Entry& entry) {
       held = entry.path == file && entry.size_bytes == size;
       return false;
-    }));
+    });
+    // A backup without log has no such file; damage of one snapshot says nothing about the others.
+    const bool told =
+        listed || listed.error().code() == ErrorCode::not_found || listed.error().code() == ErrorCode::corrupt;
+    if (!told) return listed.error();
     if (held) point.log_from = next;
   }
   return {};
 }
 
 Lsn reach_from(const WalMap& map, const Path& path, const BasePoint& point) {
+  if (!point.other_log.empty()) return point.end_lsn;
   const Lsn end = map.reach(path, point.log_from);
   return end > point.log_from ? end : point.end_lsn;
 }

@@ -1,6 +1,8 @@
 // Snapshots of clusters as places from which recovery starts.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include <drkit/repository.hpp>
@@ -18,9 +20,16 @@ struct BasePoint {
   Lsn end_lsn = 0;
   Lsn log_from = 0;  ///< the kept log must go on from here
   std::int64_t end_time_ns = 0;
+  Lsn checkpoint_lsn = 0;           ///< 0: not known
+  std::uint64_t segment_bytes = 0;  ///< of the cluster's log
+  bool partial = false;             ///< the snapshot lacks something
+  std::string other_log;            ///< not "": the stored log is not this one's, and why
 };
 
-/// Complete snapshots of clusters whose receipt says where they begin and end, sorted by end_lsn and time.
+/// Null for what is no snapshot of a cluster, or does not say where it begins and ends.
+std::optional<BasePoint> base_point_of(const Snapshot& snapshot);
+
+/// Snapshots of clusters whose receipt says where they begin and end, sorted by end_lsn and time.
 /// Errors: permission_denied (a key of the write role), and those of listing.
 Result<std::vector<BasePoint>> load_base_points(const Context& ctx, const Repository& repository);
 
@@ -29,7 +38,7 @@ Result<std::vector<BasePoint>> load_base_points(const Context& ctx, const Reposi
 Result<void> connect_with_log(const Context& ctx, const Repository& repository, const WalMap& map,
                               std::vector<BasePoint>& points);
 
-/// How far the log leads from the point; its own end when there is none.
+/// How far the log leads from the point; its own end when there is none, or it is not the point's.
 Lsn reach_from(const WalMap& map, const Path& path, const BasePoint& point);
 
 /// Whether the way leads through the whole of the backup.

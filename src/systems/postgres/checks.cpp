@@ -119,6 +119,7 @@ class BootCheck final : public Check {
     if (::mkdir(places.all_tablespaces_under->c_str(), 0711) != 0) {
       return Error(ErrorCode::io, "cannot make a scratch directory").with("path", *places.all_tablespaces_under);
     }
+    places.keep_standby = true;  // it is put aside at the start
     DRKIT_ASSIGN(const std::unique_ptr<RestoreTarget> target, make_postgres_target(make_, data, places));
     const auto restored = restore(ctx, input.repository, input.snapshot, *target);
     if (!restored && restored.error().code() == ErrorCode::corrupt) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <sstream>
 
 namespace drkit::systems::postgres {
 namespace {
@@ -23,6 +24,14 @@ std::string last_lines(const std::string& words) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   while (!text.empty() && text.back() == ' ') text.pop_back();
   return text;
+}
+
+// A message that quotes a password, as a hash, says nothing that is worth it.
+std::string shown_message(std::string_view message) {
+  for (const std::string_view secret : {"SCRAM-SHA-256$", "md5"}) {
+    if (message.find(secret) != std::string_view::npos) return "(not shown: it holds a password)";
+  }
+  return std::string(message);
 }
 
 // "pg_dump (PostgreSQL) 15.20 (Debian ...)"
@@ -40,7 +49,8 @@ Result<int> version_in(const Context& ctx, const std::string& bin_dir) {
 
 }  // namespace
 
-Result<ClientPrograms> find_client_programs(const Context& ctx, const std::string& bin_dir, int wanted) {
+Result<ClientPrograms> find_client_programs(const Context& ctx, const std::string& bin_dir,
+                                            const std::string& search_path, int wanted) {
   std::vector<std::string> folders;
   if (!bin_dir.empty()) folders = {bin_dir};
   for (int major = std::max(kOldest, wanted); major <= kNewest && bin_dir.empty(); ++major) {
@@ -48,6 +58,10 @@ Result<ClientPrograms> find_client_programs(const Context& ctx, const std::strin
     folders.push_back("/usr/pgsql-" + std::to_string(major) + "/bin");
   }
   if (bin_dir.empty()) folders.insert(folders.end(), {"/usr/local/pgsql/bin", "/usr/local/bin", "/usr/bin"});
+  std::istringstream further(bin_dir.empty() ? search_path : std::string());
+  for (std::string folder; std::getline(further, folder, ':');) {
+    if (folder.starts_with('/')) folders.push_back(folder);
+  }
   int found = 0;
   for (const std::string& folder : folders) {
     DRKIT_ASSIGN(const int major, version_in(ctx, folder));
@@ -55,7 +69,8 @@ Result<ClientPrograms> find_client_programs(const Context& ctx, const std::strin
     found = std::max(found, major);
   }
   return Error(ErrorCode::unsupported, "no pg_dump of PostgreSQL " + std::to_string(wanted) + " or newer was found")
-      .with("newest_found", found == 0 ? "none" : std::to_string(found));
+      .with("newest_found", found == 0 ? "none" : std::to_string(found))
+      .with("looked_in", bin_dir.empty() ? "the usual places and the search path" : bin_dir);
 }
 
 std::string conninfo_of_database(std::string_view name) {
@@ -144,17 +159,47 @@ Result<void> ClientProgram::each_line(const std::function<Result<void>(std::stri
 }
 
 Result<void> judge_psql_line(std::string_view line) {
-  // "psql:FILE:LINE: ERROR:  42710"
+  // "psql:FILE:LINE: ERROR:  42710: role "x" already exists"
   constexpr std::size_t kStateLength = 5;
-  constexpr std::string_view kBefore = ":  ", kExistsAlready = "42710";
-  while (!line.empty() && (line.back() == ' ' || line.back() == '\r')) line.remove_suffix(1);
-  if (line.size() < kStateLength + kBefore.size()) return {};
-  const std::string_view state = line.substr(line.size() - kStateLength);
+  constexpr std::string_view kBefore = ":  ", kBehind = ": ", kExistsAlready = "42710";
   const auto is_part = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); };
-  const bool told =
-      line.substr(0, line.size() - kStateLength).ends_with(kBefore) && std::all_of(state.begin(), state.end(), is_part);
-  if (!told || state == kExistsAlready) return {};
-  return Error(ErrorCode::io, "roles and settings were not restored").with("sqlstate", std::string(state));
+  while (!line.empty() && (line.back() == ' ' || line.back() == '\r')) line.remove_suffix(1);
+  for (std::size_t at = line.find(kBefore); at != std::string_view::npos; at = line.find(kBefore, at + 1)) {
+    const std::string_view state = line.substr(at + kBefore.size(), kStateLength);
+    const std::string_view rest = line.substr(std::min(line.size(), at + kBefore.size() + kStateLength));
+    const bool told = state.size() == kStateLength && std::all_of(state.begin(), state.end(), is_part) &&
+                      (rest.empty() || rest.starts_with(kBehind));
+    if (!told) continue;
+    if (state == kExistsAlready) return {};
+    Error error(ErrorCode::io, "roles and settings were not restored");
+    const std::string_view place = line.substr(0, at == 0 ? 0 : line.rfind(kBehind, at - 1));
+    const std::string number(place.substr(std::min(place.size(), place.rfind(':') + 1)));
+    return std::move(error)
+        .with("sqlstate", std::string(state))
+        .with("server", shown_message(rest.substr(std::min(rest.size(), kBehind.size()))))
+        .with("line", number);
+  }
+  return {};
+}
+
+Result<void> read_program_lines(const Context& ctx, std::vector<std::string> arguments,
+                                std::map<std::string, std::string> environment,
+                                const std::function<Result<void>(std::string_view line)>& visit) {
+  DRKIT_ASSIGN(const auto program, ClientProgram::start(std::move(arguments), std::move(environment)));
+  std::string text;
+  Bytes buffer(kMaxWords);
+  for (;;) {
+    DRKIT_ASSIGN(const std::size_t got, program->read(ctx, buffer));
+    text += as_text(ByteView(buffer).first(got));
+    std::size_t start = 0;
+    for (std::size_t end; (end = text.find('\n', start)) != std::string::npos; start = end + 1) {
+      DRKIT_TRY(visit(std::string_view(text).substr(start, end - start)));
+    }
+    text.erase(0, start);
+    if (got > 0) continue;
+    if (!text.empty()) DRKIT_TRY(visit(text));
+    return program->finish(ctx);
+  }
 }
 
 Result<std::string> run_client_program(const Context& ctx, std::vector<std::string> arguments,

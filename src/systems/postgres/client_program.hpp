@@ -19,9 +19,10 @@ struct ClientPrograms {
   std::string path(const std::string& name) const { return bin_dir + "/" + name; }
 };
 
-/// The programs of `wanted`, or of the oldest version above it. bin_dir: there alone, unless "".
-/// Errors: unsupported; the message says what was found.
-Result<ClientPrograms> find_client_programs(const Context& ctx, const std::string& bin_dir, int wanted);
+/// The programs of `wanted`, or of a version above it. bin_dir: there alone, unless "". search_path: further folders,
+/// separated by ':', behind the usual places. Errors: unsupported; the message says what was found.
+Result<ClientPrograms> find_client_programs(const Context& ctx, const std::string& bin_dir,
+                                            const std::string& search_path, int wanted);
 
 /// A connection string of a database's name alone: as it is, a name such as "a=b" would be taken for a string itself.
 std::string conninfo_of_database(std::string_view name);
@@ -54,9 +55,14 @@ Result<std::string> run_client_program(const Context& ctx, std::vector<std::stri
                                        std::map<std::string, std::string> environment,
                                        const std::function<Result<void>(std::string_view line)>& judge = {});
 
-/// Looks at one line of psql's words with VERBOSITY=sqlstate in a session of client_min_messages=error: what has a
+/// Gives every line of the output of a program, whatever its size. Errors: visit's; as ClientProgram.
+Result<void> read_program_lines(const Context& ctx, std::vector<std::string> arguments,
+                                std::map<std::string, std::string> environment,
+                                const std::function<Result<void>(std::string_view line)>& visit);
+
+/// Looks at one line of psql's words with VERBOSITY=verbose in a session of client_min_messages=error: what has a
 /// SQLSTATE there is a failure, in whatever language the server names its severity. A role or another object that is
-/// there already is none. Errors: io.
+/// there already is none. Errors: io, with the server's message and the line of the script.
 Result<void> judge_psql_line(std::string_view line);
 
 }  // namespace drkit::systems::postgres

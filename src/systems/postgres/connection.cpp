@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -34,6 +35,22 @@ std::string value_of(const ConnectionParameters& parameters, std::string_view ke
   return {};
 }
 
+// The name between the first quotes of libpq's message, when it stands as a name before a '=' and cannot be a piece of
+// a secret.
+std::string unknown_option(std::string_view conninfo, std::string_view message) {
+  const std::size_t start = message.find('"');
+  const std::size_t end = start == std::string_view::npos ? start : message.find('"', start + 1);
+  if (end == std::string_view::npos || conninfo.find("pass") != std::string_view::npos) return {};
+  const std::string name(message.substr(start + 1, end - start - 1));
+  const auto is_part = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
+  if (name.empty() || name.size() > 40 || !std::all_of(name.begin(), name.end(), is_part)) return {};
+  const std::size_t at = conninfo.find(name);
+  if (at == std::string_view::npos) return {};
+  std::string_view rest = conninfo.substr(at + name.size());
+  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+  return rest.starts_with('=') ? name : std::string();
+}
+
 LogLevel level_of(std::string_view severity) {
   if (severity == "WARNING") return LogLevel::warning;
   return severity.starts_with("DEBUG") ? LogLevel::debug : LogLevel::info;
@@ -45,9 +62,12 @@ Result<ConnectionParameters> parse_conninfo(const std::string& conninfo) {
   char* message = nullptr;
   PQconninfoOption* options = PQconninfoParse(conninfo.c_str(), &message);
   if (options == nullptr) {
-    // libpq's message may quote a part of the string, so it is dropped.
+    // libpq's message may quote any part of the string: nothing of it is shown but the name of an option.
+    const std::string option = unknown_option(conninfo, message == nullptr ? "" : message);
     PQfreemem(message);
-    return Error(ErrorCode::invalid_argument, "the connection string is malformed");
+    if (option.empty()) return Error(ErrorCode::invalid_argument, "the connection string is malformed");
+    return Error(ErrorCode::invalid_argument, "the connection string has an option that libpq does not know")
+        .with("option", option);
   }
   ConnectionParameters parameters;
   for (const PQconninfoOption* option = options; option->keyword != nullptr; ++option) {

@@ -92,7 +92,7 @@ Result<void> DumpSource::begin(const Context& ctx) {
   if (named_database().empty()) overrides.emplace_back("dbname", "postgres");
   DRKIT_ASSIGN(connection_, Connection::open(ctx, parameters_, overrides, options_.connect_timeout));
   const int version = connection_->server_version();
-  DRKIT_ASSIGN(programs_, find_client_programs(ctx, options_.bin_dir, version / 10000));
+  DRKIT_ASSIGN(programs_, find_client_programs(ctx, options_.bin_dir, options_.search_path, version / 10000));
   DRKIT_ASSIGN(const std::vector<std::string> names, databases(ctx));
   dumps_.push_back({std::string(kGlobalsName), {}});
   for (const std::string& name : names) dumps_.push_back({dump_name(name), name});

@@ -9,9 +9,12 @@
 #include <drkit/postgres.hpp>
 
 #include "base/posix_file.hpp"
+#include "base/text_file.hpp"
 #include "systems/postgres/client_program.hpp"
 #include "systems/postgres/connection.hpp"
 #include "systems/postgres/dump_names.hpp"
+#include "systems/postgres/dump_server.hpp"
+#include "systems/postgres/globals_script.hpp"
 
 namespace drkit::systems::postgres {
 namespace {
@@ -21,15 +24,6 @@ constexpr auto kConnectTimeout = std::chrono::seconds(30);
 int number_in(const std::map<std::string, std::string>& receipt, const std::string& key) {
   const auto found = receipt.find(key);
   return found == receipt.end() ? 0 : static_cast<int>(std::strtol(found->second.c_str(), nullptr, 10));
-}
-
-std::string sql_literal(std::string_view text) {
-  std::string result = "E'";
-  for (const char c : text) {
-    if (c == '\'' || c == '\\') result += c;
-    result += c;
-  }
-  return result + "'";
 }
 
 class SpoolSink final : public Sink {
@@ -79,8 +73,10 @@ class DumpTarget final : public RestoreTarget {
     bool exists = false;
   };
   Result<bool> look_at(const Context& ctx, const std::string& database) const;
+  DumpServer server() const { return {*connection_, programs_, options_, folder_}; }
   Result<void> restore_globals(const Context& ctx) const;
   Result<void> restore_database(const Context& ctx, const Planned& planned) const;
+  void drop(const Planned& planned) const;
 
   ConnectionParameters parameters_;
   std::map<std::string, std::string> receipt_;
@@ -107,7 +103,7 @@ Result<void> DumpTarget::begin(const Context& ctx, const RestoreSettings& settin
         .with("dumped", std::to_string(dumped));
   }
   const int wanted = std::max(server, number_in(receipt_, "dump_major"));
-  DRKIT_ASSIGN(programs_, find_client_programs(ctx, options_.bin_dir, wanted));
+  DRKIT_ASSIGN(programs_, find_client_programs(ctx, options_.bin_dir, options_.search_path, wanted));
   std::string name = options_.scratch_dir + "/drkit-dump-XXXXXX";
   if (::mkdtemp(name.data()) == nullptr) return base::errno_error(errno, "cannot make a folder", options_.scratch_dir);
   folder_ = name;
@@ -119,7 +115,7 @@ Result<bool> DumpTarget::look_at(const Context& ctx, const std::string& database
   DRKIT_ASSIGN(const ResultPtr rows, connection_->query(ctx,
                                                         "SELECT count(*) FROM pg_catalog.pg_database WHERE "
                                                         "datname = " +
-                                                            sql_literal(database)));
+                                                            quote_literal(database)));
   if (field(rows, 0, 0) == "0") return false;
   DRKIT_ASSIGN(const auto inside, Connection::open(ctx, parameters_, {{"dbname", database}}, kConnectTimeout));
   DRKIT_ASSIGN(const ResultPtr tables, inside->query(ctx,
@@ -148,34 +144,48 @@ Result<std::unique_ptr<Sink>> DumpTarget::open(const Context& ctx, const Entry& 
 }
 
 Result<void> DumpTarget::restore_globals(const Context& ctx) const {
-  DRKIT_ASSIGN(auto environment, connection_->environment(""));
-  // Warnings stay at the server, so that every message is an error, whatever its severity is called there.
-  DRKIT_TRY(run_client_program(ctx,
-                               {programs_.path("psql"), "-X", "-q", "--no-password", "-v", "VERBOSITY=sqlstate", "-c",
-                                "SET client_min_messages = error", "-f", globals_},
-                               std::move(environment), judge_psql_line));
-  return {};
+  DRKIT_ASSIGN(const auto script, base::read_text_file(globals_));
+  return run_script(ctx, server(), script.value_or(""));
+}
+
+// A database that this restore made and did not fill to the end would be in the way of the next attempt.
+void DumpTarget::drop(const Planned& planned) const {
+  static_cast<void>(
+      connection_->query(Context(), "DROP DATABASE IF EXISTS " + quote_identifier(planned.database) + " WITH (FORCE)"));
 }
 
 Result<void> DumpTarget::restore_database(const Context& ctx, const Planned& planned) const {
+  const bool make_apart = options_.no_tablespaces && !planned.exists;
+  if (make_apart) DRKIT_TRY(make_database_apart(ctx, server(), planned.file));
+  const bool exists = planned.exists || make_apart;
   // A database that exists (postgres, template1) is entered; others are made by pg_restore from another one.
-  DRKIT_ASSIGN(auto environment, connection_->environment(planned.exists ? planned.database : ""));
+  DRKIT_ASSIGN(auto environment, connection_->environment(exists ? planned.database : ""));
   const std::string database = environment["PGDATABASE"];
-  std::vector<std::string> arguments{programs_.path("pg_restore"), "--no-password", "--exit-on-error",
-                                     "--jobs=" + std::to_string(std::max(1U, options_.jobs))};
-  if (!planned.exists) arguments.emplace_back("--create");
+  std::vector<std::string> arguments{programs_.path("pg_restore"), "--no-password", "--exit-on-error"};
+  // What is not ours to drop is filled by one job, so that it stays empty when that fails.
+  arguments.push_back(planned.exists ? "--single-transaction"
+                                     : "--jobs=" + std::to_string(std::max(1U, options_.jobs)));
+  if (!exists) arguments.emplace_back("--create");
+  if (options_.no_tablespaces) arguments.emplace_back("--no-tablespaces");
   arguments.push_back("--dbname=" + conninfo_of_database(database));
   arguments.push_back(planned.file);
   auto done = run_client_program(ctx, std::move(arguments), std::move(environment));
-  if (!done.ok()) return std::move(done).error().with("database", planned.database);
+  if (!done.ok()) return std::move(done).error();
   std::error_code ignored;
   std::filesystem::remove(planned.file, ignored);
   return {};
 }
 
 Result<void> DumpTarget::finish(const Context& ctx) {
+  std::vector<DumpFile> files;
+  for (const Planned& planned : planned_) files.push_back({planned.file, !planned.exists});
+  DRKIT_TRY(check_dump_tablespaces(ctx, server(), globals_, files));
   if (!globals_.empty()) DRKIT_TRY(restore_globals(ctx));
-  for (const Planned& planned : planned_) DRKIT_TRY(restore_database(ctx, planned));
+  for (const Planned& planned : planned_) {
+    auto done = restore_database(ctx, planned);
+    if (!done && !planned.exists) drop(planned);
+    if (!done) return std::move(done).error().with("database", planned.database);
+  }
   return {};
 }
 

@@ -1,11 +1,13 @@
 #include "systems/postgres/local_file.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "systems/postgres/crc32c.hpp"
+#include "systems/postgres/file_identity.hpp"
 #include "systems/postgres/page.hpp"
 
 namespace drkit::systems::postgres {
@@ -45,6 +47,7 @@ class LocalFile final : public Stream {
  private:
   Result<std::span<std::byte>> load(const Context& ctx, std::span<std::byte> buffer);
   Result<ReadResult> next_run(const Context& ctx, std::span<std::byte> buffer);
+  bool is_same_file(const Entry& earlier) const;
   bool is_same(std::size_t offset) const;
   std::size_t wanted(std::size_t room) const;
   Result<void> check_pages(const Context& ctx, std::span<std::byte> bytes);
@@ -75,6 +78,15 @@ std::size_t LocalFile::wanted(std::size_t room) const {
   return rules_ || same_below_ != 0 ? room / kPageBytes * kPageBytes : room;
 }
 
+// Not another one that came in its place with the same inode, such as a copy made by CREATE DATABASE, whose pages keep
+// the positions that they had elsewhere.
+bool LocalFile::is_same_file(const Entry& earlier) const {
+  struct stat status;
+  return entry_.fingerprint.inode == earlier.fingerprint.inode && earlier.fingerprint.inode != 0 &&
+         entry_.fingerprint.device == earlier.fingerprint.device && ::fstat(fd_.get(), &status) == 0 &&
+         knows_birth(entry_.fingerprint, status.st_dev);
+}
+
 Reuse LocalFile::compare(const Entry& earlier) {
   if (earlier_ == nullptr || earlier.type != EntryType::regular || earlier_->damaged.contains(entry_.path)) {
     return Reuse::none;
@@ -86,9 +98,7 @@ Reuse LocalFile::compare(const Entry& earlier) {
     known_crc_ = known->second.crc32c;
     return Reuse::whole;
   }
-  const bool same_inode = entry_.fingerprint.inode == earlier.fingerprint.inode &&
-                          entry_.fingerprint.device == earlier.fingerprint.device && earlier.fingerprint.inode != 0;
-  if (!same_inode || earlier_->unchanged_below == 0 || !pages_tell_changes(entry_.path)) return Reuse::none;
+  if (!is_same_file(earlier) || earlier_->unchanged_below == 0 || !pages_tell_changes(entry_.path)) return Reuse::none;
   same_below_ = earlier_->unchanged_below;
   earlier_end_ = earlier.size_bytes / kPageBytes * kPageBytes;
   return Reuse::parts;

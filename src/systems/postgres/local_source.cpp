@@ -9,6 +9,7 @@
 #include "systems/postgres/crc32c.hpp"
 #include "systems/postgres/data_directory.hpp"
 #include "systems/postgres/earlier_cluster.hpp"
+#include "systems/postgres/file_identity.hpp"
 #include "systems/postgres/local_file.hpp"
 #include "systems/postgres/local_wal.hpp"
 #include "systems/postgres/page.hpp"
@@ -18,15 +19,6 @@ namespace drkit::systems::postgres {
 namespace {
 
 std::int64_t nanoseconds_of(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
-
-// A write within the clock tick of the last one leaves the change time as it is: one so fresh proves nothing later.
-Fingerprint fingerprint_of(const struct stat& status) {
-  constexpr std::int64_t kTick = 50'000'000;
-  timespec now;
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  const std::int64_t changed = nanoseconds_of(status.st_ctim);
-  return {status.st_dev, status.st_ino, nanoseconds_of(now) - changed > kTick ? changed : 0};
-}
 
 // The data files first, in path order and by several readers; when all are read pg_control, then the end of the backup,
 // the label that it gives, the WAL up to there and last the manifest.
@@ -174,7 +166,7 @@ Result<std::unique_ptr<Stream>> LocalSource::open_found(const FoundFile& file) {
   entry.mtime_ns = nanoseconds_of(status.st_mtim);
   if (!fd) return make_bare_stream(std::move(entry));
   entry.size_bytes = static_cast<std::uint64_t>(status.st_size);
-  entry.fingerprint = fingerprint_of(status);
+  entry.fingerprint = fingerprint_of_file(fd.get(), status);
   return make_local_file(std::move(entry), std::move(fd), rules_for(file.path), tally_,
                          earlier_ ? &*earlier_ : nullptr);
 }

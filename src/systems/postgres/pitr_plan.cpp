@@ -1,159 +1,60 @@
-// Choosing the snapshot from which a target is reached, and proving that it is.
+// Choosing the cluster, the snapshots and the timeline of a recovery.
 #include <algorithm>
-#include <limits>
+#include <numeric>
+#include <set>
 
-#include "systems/postgres/base_points.hpp"
-#include "systems/postgres/mark_search.hpp"
+#include "systems/postgres/pitr_planner.hpp"
 
 namespace drkit::systems::postgres {
 namespace {
 
 Error unreachable(std::string message) { return Error(ErrorCode::not_found, std::move(message)); }
 
-bool is_end(const WalMark& mark) { return mark.kind != WalMark::Kind::restore_point; }
-
-class Planner {
- public:
-  Planner(const Context& ctx, const WalArchive& archive, const WalMap& map, Path path, const PitrTarget& target)
-      : ctx_(ctx), map_(map), path_(std::move(path)), target_(target), search_(ctx, archive, map_, path_) {}
-
-  /// points: those that may serve, oldest first.
-  Result<PitrPlan> plan(const std::vector<BasePoint>& points) const;
-
- private:
-  Result<PitrPlan> to_latest(const std::vector<BasePoint>& points) const;
-  Result<PitrPlan> to_lsn(const std::vector<BasePoint>& points) const;
-  Result<PitrPlan> to_time(const std::vector<BasePoint>& points) const;
-  Result<PitrPlan> to_mark(const std::vector<BasePoint>& points) const;
-  PitrPlan from(const BasePoint& point, Lsn stop, std::int64_t time_ns) const;
-  MarkQuery mark_query() const;
-
-  const Context& ctx_;
-  const WalMap& map_;
-  Path path_;
-  const PitrTarget& target_;
-  MarkSearch search_;
-};
-
-PitrPlan Planner::from(const BasePoint& point, Lsn stop, std::int64_t time_ns) const {
-  PitrPlan plan;
-  plan.snapshot = point.snapshot;
-  plan.target = target_;
-  plan.system_id = point.system_id;
-  plan.timeline = path_.back().timeline;
-  plan.start_lsn = point.start_lsn;
-  plan.stop_lsn = stop;
-  plan.stop_time_ns = time_ns;
-  plan.wal_bytes = stop > point.start_lsn ? stop - point.start_lsn : 0;
-  return plan;
-}
-
-Result<PitrPlan> Planner::to_latest(const std::vector<BasePoint>& points) const {
-  const BasePoint& point = points.back();
-  const Lsn end = reach_from(map_, path_, point);
-  if (end < path_.back().begin) {
-    return unreachable("the log ends at " + format_lsn(end) + ", before timeline " +
-                       std::to_string(path_.back().timeline) + " begins");
-  }
-  DRKIT_ASSIGN(const std::int64_t time, search_.time_at(end));
-  // The stored bytes may end in the middle of a record.
-  DRKIT_ASSIGN(const Lsn stop, search_.last_record_end(point.log_from, end));
-  PitrPlan plan = from(point, std::max(stop, point.end_lsn), time);
-  plan.ended_by = map_.why_it_ends(path_, end);
-  if (plan.ended_by != "end of log") {
-    ctx_.write_log(LogLevel::warning, "the latest that can be reached is " + format_lsn(end) + ": a " + plan.ended_by +
-                                          " in the stored log begins there, and what is stored behind it is not used");
-  }
-  return plan;
-}
-
-Result<PitrPlan> Planner::to_lsn(const std::vector<BasePoint>& points) const {
-  const BasePoint* chosen = nullptr;
-  for (const BasePoint& point : points) {
-    if (point.end_lsn <= target_.lsn) chosen = &point;
-  }
-  if (chosen == nullptr) {
-    return unreachable("the oldest snapshot is consistent only at " + format_lsn(points.front().end_lsn));
-  }
-  const Lsn end = reach_from(map_, path_, *chosen);
-  DRKIT_ASSIGN(const bool there, end > target_.lsn ? search_.has_record_from(target_.lsn, end) : Result<bool>(false));
-  if (!there) return unreachable("the log without a hole ends at " + format_lsn(end));
-  DRKIT_ASSIGN(const std::int64_t time, search_.time_at(target_.lsn));
-  return from(*chosen, target_.lsn, time);
-}
-
-// The server stops before the first transaction that ended later, so there must be one.
-Result<PitrPlan> Planner::to_time(const std::vector<BasePoint>& points) const {
-  const std::int64_t limit = target_.inclusive ? target_.time_ns : target_.time_ns - 1;
-  const MarkQuery later{[&](const WalMark& mark) { return is_end(mark) && mark.time_ns > limit; },
-                        [&](const WalFacts& facts) { return facts.commits > 0 && facts.last_time_ns > limit; }};
-  for (auto point = points.rbegin(); point != points.rend(); ++point) {
-    DRKIT_ASSIGN(std::int64_t time, search_.time_at(point->end_lsn));
-    if (time == 0) time = point->end_time_ns;
-    if (time > limit) continue;
-    const Lsn end = reach_from(map_, path_, *point);
-    DRKIT_ASSIGN(const auto found, search_.first(later, point->log_from, end));
-    if (found) return from(*point, found->mark.start, found->time_before_ns);
-    return unreachable("no transaction of the stored log ended after this time: it ends at " + format_lsn(end));
-  }
-  return unreachable("the time lies before the oldest snapshot");
-}
-
-MarkQuery Planner::mark_query() const {
-  if (target_.kind == PitrKind::xid) {
-    return {[this](const WalMark& mark) { return is_end(mark) && mark.xid == target_.xid; },
-            [this](const WalFacts& facts) { return facts.min_xid <= target_.xid && target_.xid <= facts.max_xid; }};
-  }
-  return {[this](const WalMark& mark) { return !is_end(mark) && mark.name == target_.name; },
-          [this](const WalFacts& facts) {
-            return facts.restore_points.size() >= 200 ||
-                   std::any_of(facts.restore_points.begin(), facts.restore_points.end(),
-                               [this](const WalRestorePoint& point) { return point.name == target_.name; });
-          }};
-}
-
-// From each snapshot only up to the next one, newest first: the server stops at the first that it meets.
-Result<PitrPlan> Planner::to_mark(const std::vector<BasePoint>& points) const {
-  const MarkQuery query = mark_query();
-  Lsn until = std::numeric_limits<Lsn>::max();
-  for (auto point = points.rbegin(); point != points.rend(); ++point) {
-    const Lsn end = std::min(until, reach_from(map_, path_, *point));
-    DRKIT_ASSIGN(const auto found, search_.first(query, point->log_from, end));
-    const bool after = target_.inclusive || target_.kind == PitrKind::name;
-    if (found && after) {
-      return from(*point, found->mark.end, is_end(found->mark) ? found->mark.time_ns : found->time_before_ns);
-    }
-    if (found) return from(*point, found->mark.start, found->time_before_ns);
-    until = point->end_lsn;
-  }
-  return unreachable(target_.kind == PitrKind::xid ? "the stored log does not hold the end of this transaction"
-                                                   : "the stored log holds no restore point of this name");
-}
-
-Result<PitrPlan> Planner::plan(const std::vector<BasePoint>& points) const {
-  switch (target_.kind) {
-    case PitrKind::immediate:
-      return from(points.back(), points.back().end_lsn, 0);
-    case PitrKind::latest:
-      return to_latest(points);
-    case PitrKind::lsn:
-      return to_lsn(points);
-    case PitrKind::time:
-      return to_time(points);
-    case PitrKind::xid:
-    case PitrKind::name:
-      return to_mark(points);
-  }
-  return Error(ErrorCode::invalid_argument, "unknown kind of target");
-}
-
 Result<std::uint64_t> choose_cluster(const std::vector<BasePoint>& points, const PitrOptions& options) {
   if (options.system_id) return *options.system_id;
-  for (const BasePoint& point : points) {
-    if (point.system_id == points.front().system_id) continue;
-    return Error(ErrorCode::invalid_argument, "the repository holds several clusters: say which one");
+  std::set<std::uint64_t> clusters;
+  for (const BasePoint& point : points) clusters.insert(point.system_id);
+  if (clusters.size() == 1) return *clusters.begin();
+  std::string list;
+  for (const std::uint64_t id : clusters) list += (list.empty() ? "" : ", ") + std::to_string(id);
+  return Error(ErrorCode::invalid_argument,
+               "the repository holds several clusters: say which one by its system identifier: " + list);
+}
+
+// What a partial snapshot lacks is missing in the recovered cluster, too: only who names it may get it.
+Result<void> choose_complete(const Context& ctx, const PitrOptions& options, std::vector<BasePoint>& points) {
+  if (!options.snapshot.empty()) {
+    const BasePoint& point = points.front();
+    if (!point.partial) return {};
+    std::string missing;
+    for (std::size_t at = 0; at < std::min<std::size_t>(point.snapshot.problems.size(), 3); ++at) {
+      missing += (at == 0 ? ": " : ", ") + point.snapshot.problems[at].path;
+    }
+    ctx.write_log(LogLevel::warning, "snapshot " + point.snapshot.id.substr(0, 8) +
+                                         " is partial, the backup could not read " +
+                                         std::to_string(point.snapshot.stats.problems) + " entries" + missing +
+                                         "; what it lacks is missing or damaged in the recovered cluster, too");
+    return {};
   }
-  return points.front().system_id;
+  std::string partial;
+  for (const BasePoint& point : points) {
+    if (point.partial) partial += (partial.empty() ? "" : ", ") + point.snapshot.id.substr(0, 8);
+  }
+  const std::int64_t newest_partial =
+      std::accumulate(points.begin(), points.end(), std::int64_t{0}, [](std::int64_t newest, const BasePoint& point) {
+        return point.partial ? std::max(newest, point.snapshot.time_ns) : newest;
+      });
+  std::erase_if(points, [](const BasePoint& point) { return point.partial; });
+  if (points.empty()) {
+    return unreachable(
+        "the repository holds only partial snapshots of this cluster, which lack something: to recover "
+        "from one nevertheless name it: " +
+        partial);
+  }
+  const bool newer = std::all_of(points.begin(), points.end(),
+                                 [&](const BasePoint& point) { return point.snapshot.time_ns < newest_partial; });
+  if (newer) ctx.write_log(LogLevel::warning, "newer snapshots are partial and not used unless named: " + partial);
+  return {};
 }
 
 Result<std::vector<BasePoint>> choose_points(const Context& ctx, const Repository& repository,
@@ -162,25 +63,216 @@ Result<std::vector<BasePoint>> choose_points(const Context& ctx, const Repositor
   if (!options.snapshot.empty()) {
     DRKIT_ASSIGN(const Snapshot wanted, repository.find_snapshot(ctx, options.snapshot));
     std::erase_if(points, [&](const BasePoint& point) { return point.snapshot.id != wanted.id; });
+    if (points.empty()) return unreachable("the snapshot that was named is none of a PostgreSQL cluster");
   }
-  if (points.empty()) return unreachable("the repository holds no complete snapshot of a PostgreSQL cluster");
+  if (points.empty()) return unreachable("the repository holds no snapshot of a PostgreSQL cluster");
   DRKIT_ASSIGN(const std::uint64_t system_id, choose_cluster(points, options));
   std::erase_if(points, [&](const BasePoint& point) { return point.system_id != system_id; });
-  if (points.empty()) return unreachable("the repository holds no complete snapshot of this cluster");
+  if (points.empty()) return unreachable("the repository holds no snapshot of this cluster");
+  DRKIT_TRY(choose_complete(ctx, options, points));
   return points;
 }
 
-Result<Path> choose_path(const WalMap& map, const std::vector<BasePoint>& points, const PitrOptions& options) {
-  TimelineId newest = points.back().timeline;
-  for (const auto& [id, timeline] : map.timelines()) {
-    if (id == 1 || timeline.has_history) newest = std::max(newest, id);
+class Chooser {
+ public:
+  Chooser(const Context& ctx, const Repository& repository, const WalMap& map, std::vector<BasePoint> points,
+          const PitrOptions& options)
+      : ctx_(ctx),
+        repository_(repository),
+        archive_(repository),
+        map_(map),
+        points_(std::move(points)),
+        options_(options) {}
+
+  Result<PitrPlan> run();
+
+ private:
+  Result<Way> way_of(TimelineId timeline) const;
+  Result<bool> leads_into(const Way& way, const Way& other) const;
+  Result<std::vector<Way>> ways() const;
+  Result<PitrPlan> plan_on(const Way& way) const {
+    return PitrPlanner(ctx_, repository_, archive_, map_, way, options_).plan();
   }
-  auto path = map.path_to(options.timeline.value_or(newest));
-  if (path || path.error().code() != ErrorCode::not_found ||
-      options.timeline.value_or(newest) != points.back().timeline)
-    return path;
-  // A snapshot of a timeline of which no log is kept still recovers to its own end.
-  return Path{{points.back().timeline, 0, ~Lsn{0}}};
+  Result<PitrPlan> complain(const std::vector<Way>& ways, std::size_t tried, Error error) const;
+  std::vector<PitrTimeline> ends_of(const std::vector<Way>& ways) const;
+  std::string words_of(const std::vector<Way>& ways) const;
+  Result<PitrPlan> finish(const std::vector<Way>& ways, std::size_t chosen, PitrPlan plan) const;
+
+  const Context& ctx_;
+  const Repository& repository_;
+  const WalArchive archive_;
+  const WalMap& map_;
+  std::vector<BasePoint> points_;
+  const PitrOptions& options_;
+};
+
+Result<Way> Chooser::way_of(TimelineId timeline) const {
+  Way way{timeline, {}, points_, 0};
+  auto path = map_.path_to(timeline);
+  const bool snapshots_own =
+      std::any_of(points_.begin(), points_.end(), [&](const BasePoint& point) { return point.timeline == timeline; });
+  if (path) {
+    way.path = std::move(*path);
+  } else if (path.error().code() == ErrorCode::not_found && snapshots_own) {
+    // A snapshot of a timeline of which no log is kept still recovers to its own end.
+    way.path = {{timeline, 0, ~Lsn{0}}};
+  } else {
+    return std::move(path).error();
+  }
+  std::erase_if(way.points, [&](const BasePoint& point) { return !lies_on(point, way.path); });
+  if (way.points.empty()) {
+    return unreachable("no snapshot lies on the way to timeline " + std::to_string(timeline));
+  }
+  way.end = reach_from(map_, way.path, way.points.back());
+  return way;
+}
+
+// Whether the other one goes on from where this one ends: nothing that a user did lies behind the fork. What a crash
+// left there, a half record or one that changes nothing, is no way of its own.
+Result<bool> Chooser::leads_into(const Way& way, const Way& other) const {
+  for (const PathPart& part : other.path) {
+    if (part.timeline != way.timeline || part.timeline == other.timeline) continue;
+    const bool all = std::all_of(way.points.begin(), way.points.end(),
+                                 [&](const BasePoint& point) { return lies_on(point, other.path); });
+    if (!all || way.end <= part.end) return all;
+    const MarkQuery any{[](const WalMark&) { return true; },
+                        [](const WalFacts& facts) { return facts.commits > 0 || !facts.restore_points.empty(); }};
+    DRKIT_ASSIGN(const auto found, MarkSearch(ctx_, archive_, map_, way.path).first(any, part.end, way.end));
+    return !found;
+  }
+  return false;
+}
+
+Result<std::vector<Way>> Chooser::ways() const {
+  std::set<TimelineId> timelines;
+  for (const BasePoint& point : points_) timelines.insert(point.timeline);
+  for (const auto& [id, timeline] : map_.timelines()) timelines.insert(id);
+  std::vector<Way> all, ways;
+  for (const TimelineId timeline : timelines) {
+    auto way = way_of(timeline);
+    if (!way && way.error().code() == ErrorCode::corrupt) {
+      ctx_.write_log(LogLevel::warning, "timeline " + std::to_string(timeline) +
+                                            " is not looked at, its history is damaged: " + way.error().message());
+    }
+    if (!way) continue;
+    const bool own = std::any_of(way->points.begin(), way->points.end(),
+                                 [&](const BasePoint& point) { return point.timeline == timeline; });
+    if (own || way->end > way->path.back().begin) all.push_back(std::move(*way));
+  }
+  for (const Way& way : all) {
+    bool goes_on = false;
+    for (const Way& other : all) {
+      if (goes_on) break;
+      DRKIT_ASSIGN(goes_on, leads_into(way, other));
+    }
+    if (!goes_on) ways.push_back(way);
+  }
+  return ways;
+}
+
+std::vector<PitrTimeline> Chooser::ends_of(const std::vector<Way>& ways) const {
+  LogTimes times(ctx_, archive_);
+  std::vector<PitrTimeline> ends;
+  for (const Way& way : ways) {
+    const auto time = times.last_before(map_, way.path, way.points.back().log_from, way.end);
+    ends.push_back({way.timeline, way.end, time ? *time : 0});
+  }
+  return ends;
+}
+
+std::string Chooser::words_of(const std::vector<Way>& ways) const {
+  std::string words;
+  for (const PitrTimeline& end : ends_of(ways)) {
+    words += (words.empty() ? "" : ", ") + ("timeline " + std::to_string(end.timeline)) + " to " +
+             format_lsn(end.end_lsn) + (end.end_time_ns == 0 ? "" : " (" + utc_text(end.end_time_ns) + ")");
+  }
+  return words;
+}
+
+// Where on the way recovery ends: two ways are one up to their fork.
+TimelineId timeline_at(const Way& way, Lsn lsn) {
+  const PathPart* part = part_at(way.path, lsn == 0 ? 0 : lsn - 1);
+  return part == nullptr ? way.timeline : part->timeline;
+}
+
+// The target lies elsewhere, perhaps.
+Result<PitrPlan> Chooser::complain(const std::vector<Way>& ways, std::size_t tried, Error error) const {
+  if (error.code() != ErrorCode::not_found) return error;
+  std::string reaching;
+  for (std::size_t at = 0; at < ways.size(); ++at) {
+    if (at == tried || !plan_on(ways[at])) continue;
+    reaching += (reaching.empty() ? "" : ", ") + std::to_string(ways[at].timeline);
+  }
+  if (reaching.empty()) return error;
+  return unreachable(error.message() + "; it can be reached when this timeline is asked for: " + reaching);
+}
+
+// The highest number may be that of a copy that somebody tried and threw away: the newest snapshot says where the
+// cluster went on, and where it does not, the user must.
+Result<PitrPlan> Chooser::run() {
+  std::vector<Way> ways;
+  if (options_.timeline) {
+    DRKIT_ASSIGN(Way way, way_of(*options_.timeline));
+    ways.push_back(std::move(way));
+  } else {
+    DRKIT_ASSIGN(ways, this->ways());
+    // Nothing leads anywhere: the reason is that of the newest snapshot's own timeline.
+    if (ways.empty()) {
+      DRKIT_ASSIGN(Way way, way_of(points_.back().timeline));
+      ways.push_back(std::move(way));
+    }
+  }
+  const std::vector<BasePoint>& all = options_.timeline ? ways.front().points : points_;
+  const auto newest = std::max_element(all.begin(), all.end(), [](const BasePoint& a, const BasePoint& b) {
+    return a.snapshot.time_ns < b.snapshot.time_ns;
+  });
+  std::optional<std::size_t> chosen;
+  std::optional<PitrPlan> plan;
+  std::optional<Error> failed;
+  std::size_t tried = ways.size();
+  for (std::size_t at = 0; at < ways.size(); ++at) {
+    if (!lies_on(*newest, ways[at].path)) continue;
+    auto next = plan_on(ways[at]);
+    if (!next && next.error().code() != ErrorCode::not_found) return next.error();
+    if (!next) {
+      tried = at;
+      failed = next.error();
+      continue;
+    }
+    const Lsn stop = next->stop_lsn;
+    const bool same = !plan || (plan->snapshot.id == next->snapshot.id && plan->stop_lsn == stop &&
+                                timeline_at(ways[*chosen], stop) == timeline_at(ways[at], stop));
+    if (!same) {
+      return Error(ErrorCode::invalid_argument,
+                   "the log goes on from the newest snapshot on several timelines: say which one: " + words_of(ways));
+    }
+    if (!plan || timeline_at(ways[at], stop) == ways[at].timeline) chosen = at, plan = std::move(*next);
+  }
+  if (!plan && !failed) {
+    DRKIT_ASSIGN(const Way way, way_of(newest->timeline));
+    failed = unreachable("the log leads nowhere from the newest snapshot");
+  }
+  if (!plan) return complain(ways, tried, std::move(*failed));
+  return finish(ways, *chosen, std::move(*plan));
+}
+
+Result<PitrPlan> Chooser::finish(const std::vector<Way>& ways, std::size_t chosen, PitrPlan plan) const {
+  if (options_.read_log) {
+    DRKIT_TRY(PitrPlanner(ctx_, repository_, archive_, map_, ways[chosen], options_).prove(plan));
+  }
+  std::vector<Way> possible = ways;
+  if (options_.timeline) {
+    DRKIT_ASSIGN(possible, this->ways());
+  }
+  if (possible.size() > 1) plan.timelines = ends_of(possible);
+  return plan;
+}
+
+Result<void> check_target(const PitrTarget& target) {
+  const bool borderless =
+      target.kind == PitrKind::latest || target.kind == PitrKind::immediate || target.kind == PitrKind::name;
+  if (target.inclusive || !borderless) return {};
+  return Error(ErrorCode::invalid_argument, "only a time, a position and a transaction can be stopped just before");
 }
 
 }  // namespace
@@ -190,18 +282,13 @@ namespace drkit {
 
 Result<PitrPlan> plan_pitr(const Context& ctx, const Repository& repository, const PitrOptions& options) {
   using namespace systems::postgres;
+  DRKIT_TRY(check_target(options.target));
   DRKIT_ASSIGN(std::vector<BasePoint> points, choose_points(ctx, repository, options));
-  const WalArchive archive(repository);
-  DRKIT_ASSIGN(const auto maps, WalMap::load(ctx, archive));
+  DRKIT_ASSIGN(const auto maps, WalMap::load(ctx, WalArchive(repository)));
   const auto found = maps.find(points.front().system_id);
   const WalMap map = found == maps.end() ? WalMap() : found->second;
   DRKIT_TRY(connect_with_log(ctx, repository, map, points));
-  DRKIT_ASSIGN(const Path path, choose_path(map, points, options));
-  std::erase_if(points, [&](const BasePoint& point) { return !lies_on(point, path); });
-  if (points.empty()) {
-    return unreachable("no snapshot lies on the way to timeline " + std::to_string(path.back().timeline));
-  }
-  return Planner(ctx, archive, map, path, options.target).plan(points);
+  return Chooser(ctx, repository, map, std::move(points), options).run();
 }
 
 }  // namespace drkit

@@ -2,14 +2,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <ctime>
-
 #include <drkit/pitr.hpp>
 
 #include "base/posix_file.hpp"
 #include "base/text_file.hpp"
 #include "systems/postgres/live_server.hpp"
+#include "systems/postgres/log_times.hpp"
 #include "systems/postgres/wal_names.hpp"
 
 namespace drkit::systems::postgres {
@@ -24,24 +22,10 @@ std::string quoted(const std::string& text) {
   return result + "'";
 }
 
-// Whole microseconds: what the server cannot tell apart must not be asked for.
-std::string server_time_text(std::int64_t wall_ns) {
-  const std::int64_t micros = wall_ns / 1000 - (wall_ns % 1000 < 0 ? 1 : 0);
-  std::time_t seconds = micros / 1'000'000;
-  std::int64_t rest = micros % 1'000'000;
-  if (rest < 0) rest += 1'000'000, --seconds;
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char text[64];
-  std::snprintf(text, sizeof text, "%04d-%02d-%02d %02d:%02d:%02d.%06d+00", utc.tm_year + 1900, utc.tm_mon + 1,
-                utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, static_cast<int>(rest));
-  return text;
-}
-
 std::string value_of(const PitrTarget& target) {
   switch (target.kind) {
     case PitrKind::time:
-      return server_time_text(target.time_ns);
+      return utc_text(target.time_ns);
     case PitrKind::lsn:
       return format_lsn(target.lsn);
     case PitrKind::xid:
@@ -81,6 +65,9 @@ std::string settings_text(const PitrPlan& plan, const PitrSettings& settings) {
   set("recovery_target_inclusive", target.inclusive ? "on" : "off");
   set("recovery_target_timeline", std::to_string(plan.timeline));
   set("recovery_target_action", action_name(settings.action));
+  // A recovered server begins a timeline. While nobody has said that it is the cluster from now on, that one has no
+  // place beside the original's in the archive.
+  if (!settings.keep_archiving) set("archive_mode", "off");
   return text;
 }
 

@@ -1,12 +1,15 @@
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <mutex>
+#include <set>
 
 #include <drkit/postgres.hpp>
 
 #include "systems/postgres/live_server.hpp"
 #include "systems/postgres/paths.hpp"
+#include "systems/postgres/tablespace_places.hpp"
 
 namespace drkit::systems::postgres {
 namespace {
@@ -18,6 +21,9 @@ constexpr std::string_view kFolder = "pg_tblspc/";
 // From it a starting server makes the links of tablespaces anew, to where the original has them: the copy would work in
 // the original's files. The links are restored themselves.
 constexpr std::string_view kTablespaceMap = "tablespace_map";
+
+// With it a server follows the primary that primary_conninfo names, and takes no changes of its own.
+constexpr std::string_view kStandbySignal = "standby.signal";
 
 class NoSink final : public Sink {
  public:
@@ -40,11 +46,6 @@ std::optional<TablespacePath> split(std::string_view path) {
   return TablespacePath{std::string(oid), slash == std::string_view::npos ? "" : std::string(path.substr(slash + 1))};
 }
 
-bool is_inside(const fs::path& path, const fs::path& folder) {
-  const fs::path relative = path.lexically_normal().lexically_relative(folder.lexically_normal());
-  return !relative.empty() && *relative.begin() != "..";
-}
-
 // Routes the content of tablespaces to targets of their own. A tablespace's link comes before its content: snapshots
 // are in path order.
 class PostgresTarget final : public RestoreTarget {
@@ -62,6 +63,7 @@ class PostgresTarget final : public RestoreTarget {
     DRKIT_TRY(refuse_running_server(root_));
     settings_ = settings;
     settings_.top_names.reset();  // those of the data directory say nothing of tablespaces
+    DRKIT_TRY(check_known_places());
     return main_->begin(ctx, settings);
   }
   Result<void> make(const Context& ctx, const Entry& entry) override;
@@ -75,8 +77,9 @@ class PostgresTarget final : public RestoreTarget {
 
  private:
   Result<void> make_tablespace(const Context& ctx, const Entry& link, const std::string& oid);
-  Result<std::string> location_of(const Entry& link, const std::string& oid) const;
-  Result<void> check_delta_place(const std::string& location, const std::string& oid) const;
+  Result<void> check_known_places() const;
+  void warn_of_closed_folders(const Context& ctx) const;
+  bool leaves_out(const Context& ctx, const Entry& entry);
   RestoreTarget* target_of(const std::string& oid);
 
   MakeRestoreTarget make_;
@@ -87,10 +90,12 @@ class PostgresTarget final : public RestoreTarget {
   std::mutex mutex_;  ///< guards spaces_: open runs concurrently with itself
   std::map<std::string, std::unique_ptr<RestoreTarget>> spaces_;
   std::vector<std::string> locations_;
+  std::optional<std::pair<uid_t, gid_t>> owner_;  ///< of the data directory
 };
 
 Result<void> PostgresTarget::make(const Context& ctx, const Entry& entry) {
   const auto place = split(entry.path);
+  if (entry.path.empty()) owner_ = {entry.uid, entry.gid};
   if (!place) return main_->make(ctx, entry);
   if (place->inner.empty() && entry.type == EntryType::symlink) return make_tablespace(ctx, entry, place->oid);
   RestoreTarget* target = target_of(place->oid);
@@ -108,8 +113,17 @@ Result<void> PostgresTarget::make(const Context& ctx, const Entry& entry) {
   return target->make(ctx, inner);
 }
 
+bool PostgresTarget::leaves_out(const Context& ctx, const Entry& entry) {
+  if (entry.path == kTablespaceMap) return true;
+  if (entry.path != kStandbySignal || options_.keep_standby) return false;
+  ctx.write_log(LogLevel::warning,
+                "the snapshot is of a standby; standby.signal is left out, so that the restored server does not follow "
+                "the old primary (keep_standby, --standby: it does)");
+  return true;
+}
+
 Result<std::unique_ptr<Sink>> PostgresTarget::open(const Context& ctx, const Entry& entry) {
-  if (entry.path == kTablespaceMap) return std::unique_ptr<Sink>(std::make_unique<NoSink>());
+  if (leaves_out(ctx, entry)) return std::unique_ptr<Sink>(std::make_unique<NoSink>());
   const auto place = split(entry.path);
   RestoreTarget* target = place ? target_of(place->oid) : nullptr;
   if (target == nullptr) return main_->open(ctx, entry);
@@ -128,20 +142,16 @@ Result<void> PostgresTarget::keep(const Context& ctx, const Entry& entry) {
 }
 
 Result<void> PostgresTarget::make_tablespace(const Context& ctx, const Entry& link, const std::string& oid) {
-  DRKIT_ASSIGN(const std::string location, location_of(link, oid));
+  DRKIT_ASSIGN(const std::string location, tablespace_place(options_, root_, oid, link.link_target));
   {
     const std::lock_guard lock(mutex_);
     if (spaces_.contains(oid)) return Error(ErrorCode::corrupt, "a tablespace comes twice").with("oid", oid);
     for (const std::string& taken : locations_) {
-      if (is_inside(location, taken) || is_inside(taken, location)) {
-        return Error(ErrorCode::invalid_argument, "two tablespaces would share a folder")
-            .with("oid", oid)
-            .with("location", location);
-      }
+      DRKIT_TRY(refuse_shared(location, taken, oid));
     }
     locations_.push_back(location);
   }
-  DRKIT_TRY(check_delta_place(location, oid));
+  if (settings_.delta) DRKIT_TRY(check_place_is_ours(root_, oid, location));
   DRKIT_ASSIGN(auto target, make_(location));
   DRKIT_TRY(target->begin(ctx, settings_));
   // The folder itself has the attributes that the server wants and no entry of its own in a backup.
@@ -160,42 +170,6 @@ Result<void> PostgresTarget::make_tablespace(const Context& ctx, const Entry& li
   return {};
 }
 
-Result<std::string> PostgresTarget::location_of(const Entry& link, const std::string& oid) const {
-  std::string location = link.link_target;
-  const auto by_oid = options_.tablespaces.find(oid), by_place = options_.tablespaces.find(location);
-  if (by_oid != options_.tablespaces.end()) {
-    location = by_oid->second;
-  } else if (by_place != options_.tablespaces.end()) {
-    location = by_place->second;
-  } else if (options_.all_tablespaces_under) {
-    location = (fs::path(*options_.all_tablespaces_under) / oid).string();
-  }
-  if (!fs::path(location).is_absolute()) {
-    return Error(ErrorCode::invalid_argument, "the location of a tablespace is not an absolute path")
-        .with("oid", oid)
-        .with("location", location);
-  }
-  if (is_inside(location, fs::absolute(root_))) {
-    return Error(ErrorCode::invalid_argument, "the location of a tablespace is inside of the data directory")
-        .with("oid", oid)
-        .with("location", location);
-  }
-  return location;
-}
-
-// A delta restore writes over what it finds. What it finds in a tablespace is this data directory's own only when its
-// link says so; otherwise it may be that of a live cluster, which leaves no sign of its process there.
-Result<void> PostgresTarget::check_delta_place(const std::string& location, const std::string& oid) const {
-  std::error_code error;
-  if (!settings_.delta || !fs::exists(location, error) || fs::is_empty(location, error)) return {};
-  const fs::path link = fs::read_symlink(fs::path(root_) / kFolder / oid, error);
-  if (!error && link == fs::path(location)) return {};
-  return Error(ErrorCode::precondition_failed,
-               "the location of a tablespace holds files that are not this data directory's")
-      .with("oid", oid)
-      .with("location", location);
-}
-
 RestoreTarget* PostgresTarget::target_of(const std::string& oid) {
   const std::lock_guard lock(mutex_);
   const auto found = spaces_.find(oid);
@@ -206,7 +180,42 @@ Result<void> PostgresTarget::finish(const Context& ctx) {
   for (auto& [oid, target] : spaces_) {
     if (auto done = target->finish(ctx); !done.ok()) return std::move(done).error().with("tablespace", oid);
   }
-  return main_->finish(ctx);
+  DRKIT_TRY(main_->finish(ctx));
+  warn_of_closed_folders(ctx);
+  return {};
+}
+
+// Before anything is written: a mapping that fits nothing, and places that are taken.
+Result<void> PostgresTarget::check_known_places() const {
+  if (!options_.receipt.contains(kTablespacesOfReceipt)) return {};
+  const auto known = tablespaces_of(options_.receipt);
+  DRKIT_TRY(check_mappings(options_, known));
+  // Who restores a part of it may leave the tablespaces alone.
+  if (!settings_.remove_unknown) return {};
+  std::vector<std::string> places;
+  for (const auto& [oid, location] : known) {
+    if (!fs::path(location).is_absolute()) continue;  // a folder in the data directory
+    DRKIT_ASSIGN(const std::string place, tablespace_place(options_, root_, oid, location));
+    for (const std::string& taken : places) DRKIT_TRY(refuse_shared(place, taken, oid));
+    DRKIT_TRY(settings_.delta ? check_place_is_ours(root_, oid, place) : check_place_is_free(oid, place));
+    places.push_back(place);
+  }
+  return {};
+}
+
+// Root sees every folder, the server's account may not.
+void PostgresTarget::warn_of_closed_folders(const Context& ctx) const {
+  if (!owner_ || !settings_.owners || ::geteuid() != 0) return;
+  std::vector<std::string> places = locations_;
+  places.push_back(root_);
+  std::set<std::string> told;
+  for (const std::string& place : places) {
+    const auto closed = closed_folder_above(place, owner_->first, owner_->second);
+    if (!closed || !told.insert(*closed).second) continue;
+    ctx.write_log(LogLevel::warning, "the owner of the cluster (uid " + std::to_string(owner_->first) +
+                                         ") cannot go through the folder " + *closed + ", so its server cannot reach " +
+                                         place);
+  }
 }
 
 }  // namespace

@@ -43,8 +43,13 @@ const PathPart* part_at(const Path& path, Lsn lsn) {
   return nullptr;
 }
 
-void WalMap::add(const WalName& name) {
+void WalMap::add(const WalName& name, bool too_small) {
   system_id_ = name.system_id;
+  const bool holds_log = name.kind != WalKind::gap && name.kind != WalKind::label && name.kind != WalKind::history;
+  if (too_small && holds_log) {
+    timelines_[name.timeline];
+    return damaged_.push_back(name);
+  }
   if (name.kind == WalKind::gap) return gaps_.push_back(name);
   if (name.kind == WalKind::label) return;
   TimelineMap& timeline = timelines_[name.timeline];
@@ -79,7 +84,7 @@ Result<std::map<std::uint64_t, WalMap>> WalMap::load(const Context& ctx, const W
   std::map<std::uint64_t, WalMap> maps;
   std::map<std::uint64_t, std::vector<WalName>> names;
   for (const WalObject& object : objects) {
-    maps[object.name.system_id].add(object.name);
+    maps[object.name.system_id].add(object.name, object.too_small);
     names[object.name.system_id].push_back(object.name);
   }
   for (auto& [system_id, map] : maps) {
@@ -183,9 +188,17 @@ std::vector<WalName> WalMap::objects_between(const Path& path, Lsn from, Lsn to)
 
 std::string WalMap::why_it_ends(const Path& path, Lsn end) const {
   if (is_gap(path, end)) return "gap";
+  if (is_damaged(path, end)) return "damaged";
   const auto found = timelines_.find(path.back().timeline);
   const bool more = found != timelines_.end() && !found->second.spans.empty() && found->second.spans.back().end > end;
   return more ? "hole" : "end of log";
+}
+
+bool WalMap::is_damaged(const Path& path, Lsn at) const {
+  const PathPart* part = part_at(path, at);
+  return part != nullptr && std::any_of(damaged_.begin(), damaged_.end(), [&](const WalName& name) {
+           return name.timeline == part->timeline && name.start <= at && at < name.end;
+         });
 }
 
 bool WalMap::is_gap(const Path& path, Lsn at) const {

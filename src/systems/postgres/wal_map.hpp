@@ -35,6 +35,8 @@ class WalMap {
   std::uint64_t segment_bytes() const { return segment_bytes_; }
   const std::map<TimelineId, TimelineMap>& timelines() const { return timelines_; }
   const std::vector<WalName>& gaps() const { return gaps_; }
+  /// Objects that are too small to hold what they are named for; nothing of the log is counted on them.
+  const std::vector<WalName>& damaged() const { return damaged_; }
 
   /// From the first timeline to this one. Errors: not_found (no history), corrupt.
   Result<Path> path_to(TimelineId timeline) const;
@@ -44,11 +46,13 @@ class WalMap {
   std::vector<WalName> objects_between(const Path& path, Lsn from, Lsn to) const;
   /// Whether a recorded gap begins where the log was left.
   bool is_gap(const Path& path, Lsn at) const;
-  /// Why the log that leads there does not go on: "end of log", "hole" or "gap".
+  /// Whether a damaged object begins where the log was left.
+  bool is_damaged(const Path& path, Lsn at) const;
+  /// Why the log that leads there does not go on: "end of log", "damaged", "hole" or "gap".
   std::string why_it_ends(const Path& path, Lsn end) const;
 
  private:
-  void add(const WalName& name);
+  void add(const WalName& name, bool too_small);
   void finish();
   void count_partials();
   Lsn covered(TimelineId timeline, Lsn from) const;
@@ -58,6 +62,7 @@ class WalMap {
   std::uint64_t segment_bytes_ = 16ULL << 20;
   std::map<TimelineId, TimelineMap> timelines_;
   std::vector<WalName> gaps_;
+  std::vector<WalName> damaged_;
 };
 
 /// Sorts spans and makes one of those that touch.

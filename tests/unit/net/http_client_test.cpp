@@ -299,3 +299,49 @@ TEST_CASE("nobody there") {
   CHECK(got.error().context().front() ==
         std::pair<std::string, std::string>("host", "127.0.0.1:" + std::to_string(port)));
 }
+
+TEST_CASE("a name that nobody knows is said each time, and what comes after is not spoilt by it") {
+  const ScriptedServer server(ScriptedServer::answering([&](const std::string&) { return ok_with("x"); }));
+  net::HttpOptions options;
+  options.max_connections = 1;
+  const auto client = make_client(std::move(options));
+  for (int i = 0; i < 3; ++i) {
+    const auto got = client->send({}, put_of("http://nowhere.invalid/secret", "body"));
+    REQUIRE_FALSE(got.ok());
+    CHECK(got.error().code() == ErrorCode::unavailable);
+    CHECK(got.error().retryable());
+    CHECK(got.error().to_string() == "unavailable: the host's name cannot be resolved (host=nowhere.invalid)");
+  }
+  const auto got = client->send({}, request_of("GET", server.url()));
+  REQUIRE_MESSAGE(got.ok(), got.error().to_string());
+}
+
+TEST_CASE("TLS spoken to a plain port is told at once") {
+  const ScriptedServer server([&](Peer& peer) {
+    peer.read_bytes(5);
+    peer.write("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+  });
+  std::string url = server.url("/x");
+  url.replace(0, 4, "https");
+  const auto got = make_client()->send({}, request_of("GET", url));
+  REQUIRE_FALSE(got.ok());
+  CHECK(got.error().code() == ErrorCode::invalid_argument);
+  CHECK_FALSE(got.error().retryable());
+  CHECK(got.error().message() == "the server does not speak TLS at this port: http instead of https, or another port");
+}
+
+TEST_CASE("plain HTTP spoken to a TLS port is told at once") {
+  const std::string alert("\x15\x03\x01\x00\x02\x02\x16", 7);
+  for (const std::string& answer :
+       {alert, ScriptedServer::response("400 Bad Request", "Client sent an HTTP request to an HTTPS server.\n"),
+        ScriptedServer::response("400 Bad Request", "<p>The plain HTTP request was sent to HTTPS port</p>"),
+        ScriptedServer::response("400 Bad Request", "You're speaking plain HTTP to an SSL-enabled server port.")}) {
+    CAPTURE(answer);
+    const Error error = error_of(answer);
+    CHECK(error.code() == ErrorCode::invalid_argument);
+    CHECK_FALSE(error.retryable());
+    CHECK(error.message() == "the server wants TLS at this port: https instead of http, or another port");
+  }
+  const Error other = error_of("\x15\x03 that is no alert of TLS, and no status line either");
+  CHECK(other.code() == ErrorCode::unavailable);
+}

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "registry/path_address.hpp"
+#include "testing/temp_dir.hpp"
 
 using namespace drkit;
 
@@ -56,6 +57,40 @@ TEST_CASE("throttle and retry wrap a storage without changing what it is") {
   CHECK((*storage)->info().scheme == "mem");
   CHECK((*storage)->put(Context(), "a/b", as_bytes("bytes"), {}).ok());
   CHECK(as_text(*(*storage)->get(Context(), "a/b", {})) == "bytes");
+}
+
+TEST_CASE("read only, calls at once and a cache wrap a storage that is opened by its address") {
+  const drkit::testing::TempDir dir;
+  const std::string place = dir.path() + "/place";
+  // SHA-256 of "abc".
+  const std::string key = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+  StorageOptions writing;
+  writing.create = true;
+  const auto writer = open_storage({}, place, writing);
+  REQUIRE(writer.ok());
+  REQUIRE((*writer)->put({}, key, as_bytes("abc"), {}).ok());
+  StorageOptions reading;
+  reading.read_only = true;
+  reading.concurrency = 2;
+  reading.cache_directory = dir.path() + "/cache";
+  reading.cache_bytes = 1 << 20;
+  for (const std::string& address : {place, "mirror:" + place + "|" + place}) {
+    CAPTURE(address);
+    const auto reader = open_storage({}, address, reading);
+    REQUIRE_MESSAGE(reader.ok(), reader.error().to_string());
+    CHECK_FALSE((*reader)->info().writable);
+    CHECK((*reader)->put({}, "k", as_bytes("v"), {}).error().code() == ErrorCode::permission_denied);
+    CHECK((*reader)->remove({}, key).error().code() == ErrorCode::permission_denied);
+    CHECK((*reader)->get({}, key, {}).ok());
+  }
+  const auto reader = open_storage({}, place, reading);
+  REQUIRE(reader.ok());
+  REQUIRE((*writer)->remove({}, key).ok());
+  const auto kept = (*reader)->get({}, key, {});
+  REQUIRE_MESSAGE(kept.ok(), kept.error().to_string());
+  CHECK(as_text(*kept) == "abc");
+  reading.create = true;
+  CHECK(open_storage({}, place, reading).error().code() == ErrorCode::invalid_argument);
 }
 
 TEST_CASE("sources open by address and look at their options") {

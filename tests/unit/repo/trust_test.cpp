@@ -1,6 +1,9 @@
 // What an attacker with the storage, or with the storage and a write key, cannot do.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include <drkit/backup.hpp>
 #include <drkit/sources.hpp>
 #include <drkit/storage.hpp>
@@ -198,4 +201,42 @@ TEST_CASE("an object larger than its kind allows is refused without reading it a
   REQUIRE_FALSE(opened.ok());
   CHECK(opened.error().code() == ErrorCode::corrupt);
   CHECK(counts->bytes_got <= (1 << 17));
+}
+
+TEST_CASE("a cache that cannot be made is a warning, told once, and the repository works without") {
+  class Heard final : public LogSink {
+   public:
+    void log(LogLevel level, std::string_view message) noexcept override {
+      if (level == LogLevel::warning) lines.emplace_back(message);
+    }
+    std::vector<std::string> lines;
+  };
+  const TempDir dir;
+  const auto storage = make_local_storage(dir / "place", {.create = true});
+  make(*storage);
+  std::string cache;
+  SUBCASE("a file lies in the way") {
+    cache = dir / "file/cache";
+    std::ofstream(dir / "file") << "no folder";
+  }
+  SUBCASE("its memory belongs to somebody else") {
+    cache = dir / "cache";
+    REQUIRE(open(*storage, cache).ok());
+    std::filesystem::remove_all(dir / "cache/places");
+    std::ofstream(dir / "cache/places") << "no folder";
+  }
+  Heard heard;
+  Context ctx;
+  ctx.log = &heard;
+  OpenOptions options;
+  options.credential.password = Secret::from_text("pw");
+  options.cache_directory = cache;
+  auto opened = Repository::open(ctx, *storage, std::move(options));
+  REQUIRE_MESSAGE(opened.ok(), opened.error().to_string());
+  auto source = make_process_source("echo something");
+  const auto snapshot = backup(ctx, *opened, **source);
+  REQUIRE_MESSAGE(snapshot.ok(), snapshot.error().to_string());
+  CHECK(opened->snapshots(ctx)->size() == 1);
+  REQUIRE(heard.lines.size() == 1);
+  CHECK(heard.lines[0].find("no local cache") != std::string::npos);
 }

@@ -60,8 +60,10 @@ std::vector<std::string> keys_of(const Json& object) {
 
 TEST_CASE("a report as JSON has its keys in order and survives hostile names") {
   const Json json = Json::parse(to_json(hostile_report()));
-  CHECK(keys_of(json) == std::vector<std::string>{"ok", "repository_id", "snapshot_id", "level", "time", "time_ns",
-                                                  "duration_ns", "runs", "findings"});
+  CHECK(keys_of(json) == std::vector<std::string>{"ok", "status", "repository_id", "storage", "snapshot_id", "level",
+                                                  "sample_percent", "time", "time_ns", "duration_ns", "runs",
+                                                  "snapshots", "not_looked_at", "findings", "findings_left_out"});
+  CHECK(json["status"] == "damaged");
   CHECK(json["ok"] == false);
   CHECK(json["level"] == "files");
   CHECK(json["runs"][0]["looked_at"] == 1234);
@@ -118,6 +120,48 @@ TEST_CASE("the verdict of a page says what was found") {
   CHECK(to_html(report).find("nothing looked wrong") != std::string::npos);
   report.findings = {{Severity::warning, "c", "s", "m"}};
   CHECK(to_html(report).find("No damage, 1 warning<") != std::string::npos);
+}
+
+TEST_CASE("a report is partial when a snapshot is, or was looked at less deeply than asked") {
+  Report report;
+  report.level = CheckLevel::boot;
+  report.snapshots = {{"0123456789abcdef0123456789abcdef", CheckLevel::boot, 0}};
+  CHECK(report.ok());
+  report.snapshots.push_back({"89abcdef0123456789abcdef01234567", CheckLevel::files, 0});
+  CHECK(report.status() == CheckStatus::partial);
+  CHECK_FALSE(report.ok());
+  CHECK(to_html(report).find("Partial: 1 snapshot not looked at this deeply") != std::string::npos);
+  CHECK(to_html(report).find("No damage") == std::string::npos);
+  CHECK(to_junit(report).find("failures=\"1\"") != std::string::npos);
+  report.snapshots = {{"0123456789abcdef0123456789abcdef", CheckLevel::boot, 3}};
+  CHECK(report.status() == CheckStatus::partial);
+  CHECK(report.entries_missing() == 3);
+  CHECK(to_html(report).find("Partial: 3 entries never backed up") != std::string::npos);
+  report.findings_left_out = 1;
+  CHECK(report.status() == CheckStatus::damaged);
+}
+
+TEST_CASE("every rendering says what was not looked at, the sample, and the snapshots of a finding") {
+  Report report;
+  report.storage = kHostile;
+  report.sample_percent = 7;
+  report.not_looked_at = {kHostile};
+  report.findings = {{Severity::note, "c", "s", "m", {"0123456789", "123456789a", "2", "3", "4", "5", "6"}}};
+  const std::string html = to_html(report);
+  CHECK(html.find("in a sample of 7 %") != std::string::npos);
+  CHECK(html.find("Not looked at") != std::string::npos);
+  CHECK(html.find("snapshots 01234567, 12345678, 2, 3, 4 and 2 more") != std::string::npos);
+  const std::string xml = to_junit(report);
+  CHECK(xml.find("skipped=\"1\"") != std::string::npos);
+  CHECK(xml.find("value=\"7\"") != std::string::npos);
+  for (const std::string& text : {html, xml}) {
+    CHECK(text.find("<script") == std::string::npos);
+    CHECK(only_printable_utf8(text));
+  }
+  const Json json = Json::parse(to_json(report));
+  CHECK(json["sample_percent"] == 7);
+  CHECK(json["not_looked_at"].size() == 1);
+  CHECK(json["findings"][0]["snapshots"].size() == 7);
 }
 
 TEST_CASE("a page of very many findings stays a page") {

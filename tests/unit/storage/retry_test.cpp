@@ -3,6 +3,7 @@
 #include <drkit/storage.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "testing/fake_clock.hpp"
 
@@ -23,6 +24,14 @@ struct Bench {
     ctx.clock = &clock;
     storage = with_retry(with_faults(memory, std::move(plan), counts), options);
   }
+};
+
+class Warnings final : public LogSink {
+ public:
+  void log(LogLevel level, std::string_view message) noexcept override {
+    if (level == LogLevel::warning) lines.emplace_back(message);
+  }
+  std::vector<std::string> lines;
 };
 
 std::string context_of(const Error& error, std::string_view key) {
@@ -186,4 +195,25 @@ TEST_CASE("a wait that the other side asks for is kept, and not begun when it wo
   CHECK(passed_with("99999999999999", ErrorCode::rate_limited) == milliseconds(0));
   CHECK(passed_with("soon", ErrorCode::not_found) <= milliseconds(3));
   CHECK(passed_with("-5", ErrorCode::not_found) <= milliseconds(3));
+}
+
+TEST_CASE("why calls are repeated is told once, and again when it is another reason or long ago") {
+  Warnings log;
+  Bench bench({.faults = {{.times = 4},
+                          {.nth = 5, .times = 2, .code = ErrorCode::rate_limited},
+                          {.nth = 8, .times = 1, .code = ErrorCode::rate_limited},
+                          {.nth = 10, .times = 1, .code = ErrorCode::rate_limited}}});
+  bench.ctx.log = &log;
+  CHECK(bench.storage->put(bench.ctx, "k", as_bytes("x"), {}).ok());
+  REQUIRE(log.lines.size() == 2);
+  CHECK(log.lines[0].starts_with("a storage call is repeated: unavailable: "));
+  CHECK(log.lines[1].starts_with("a storage call is repeated: rate_limited: "));
+  CHECK(log.lines[0].find("key=") == std::string::npos);
+  CHECK(bench.storage->get(bench.ctx, "k", {}).ok());
+  CHECK(log.lines.size() == 2);
+  REQUIRE(bench.clock.sleep_for(std::chrono::minutes(2), {}).ok());
+  CHECK(bench.storage->get(bench.ctx, "k", {}).ok());
+  REQUIRE(log.lines.size() == 3);
+  CHECK(log.lines[2] == log.lines[1]);
+  CHECK(bench.counts->calls() == 11);
 }

@@ -8,6 +8,7 @@
 #include <drkit/postgres.hpp>
 
 #include "systems/postgres/live_server.hpp"
+#include "systems/postgres/tablespace_places.hpp"
 
 using namespace drkit;
 
@@ -170,6 +171,70 @@ TEST_CASE("a delta restore writes over a tablespace only when it is the data dir
   CHECK(outcome(space) == ErrorCode::ok);
   CHECK(outcome(other) == ErrorCode::precondition_failed);
   CHECK(outcome(folder + "/new") == ErrorCode::ok);
+  fs::remove_all(folder);
+}
+
+TEST_CASE("mappings that fit nothing and places that are taken are found before anything is written") {
+  namespace fs = std::filesystem;
+  std::string folder = (fs::temp_directory_path() / "drkit-unit-XXXXXX").string();
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  const std::string taken = folder + "/taken";
+  fs::create_directory(taken);
+  std::ofstream(taken + "/file") << "x";
+  const std::string data = folder + "/data";
+  const auto outcome = [&](const std::map<std::string, std::string>& mapped, const RestoreSettings& settings) {
+    Journal journal;
+    PostgresRestoreOptions options;
+    options.receipt["tablespaces"] = "16384=" + taken + "\n16385=" + folder + "/free";
+    options.tablespaces = mapped;
+    auto target = make_postgres_target(maker(journal), data, options);
+    REQUIRE(target.ok());
+    const auto begun = (*target)->begin(Context(), settings);
+    if (!begun.ok()) CHECK(journal.lines.empty());
+    return begun.ok() ? std::string() : begun.error().to_string();
+  };
+  CHECK(outcome({{"/typo", folder + "/a"}}, {}).find("not_found: the snapshot has no tablespace") == 0);
+  CHECK(outcome({{"/typo", folder + "/a"}}, {}).find("16384=" + taken) != std::string::npos);
+  CHECK(outcome({}, {}).find("precondition_failed: the location of a tablespace is not empty") == 0);
+  CHECK(outcome({{"16384", folder + "/a"}}, {}).empty());
+  CHECK(outcome({{taken, folder + "/a"}, {folder + "/free", folder + "/a/b"}}, {}).find("share a folder") !=
+        std::string::npos);
+  // Who restores a part of it may leave the tablespaces alone.
+  RestoreSettings part;
+  part.remove_unknown = false;
+  CHECK(outcome({}, part).empty());
+  fs::remove_all(folder);
+}
+
+TEST_CASE("a restored cluster follows nobody unless that is asked for") {
+  const auto opened = [](bool keep) {
+    Journal journal;
+    PostgresRestoreOptions options;
+    options.keep_standby = keep;
+    auto target = make_postgres_target(maker(journal), "/data", options);
+    REQUIRE(target.ok());
+    REQUIRE((*target)->begin(Context(), {}).ok());
+    REQUIRE((*target)->open(Context(), entry("standby.signal", EntryType::regular)).ok());
+    return journal.lines;
+  };
+  CHECK(opened(false) == std::vector<std::string>{"/data: begin"});
+  CHECK(opened(true) == std::vector<std::string>{"/data: begin", "/data: open standby.signal"});
+}
+
+TEST_CASE("a folder that an account cannot go through is named") {
+  namespace fs = std::filesystem;
+  std::string folder = (fs::temp_directory_path() / "drkit-unit-XXXXXX").string();
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  fs::create_directories(folder + "/a/b");
+  using systems::postgres::closed_folder_above;
+  constexpr uid_t kOther = 64999;
+  CHECK(closed_folder_above(folder + "/a/b", kOther, kOther) == fs::canonical(folder).string());
+  CHECK_FALSE(closed_folder_above(folder + "/a/b", 0, 0).has_value());
+  fs::permissions(folder, fs::perms(0711));
+  fs::permissions(folder + "/a", fs::perms(0755));
+  CHECK_FALSE(closed_folder_above(folder + "/a/b", kOther, kOther).has_value());
+  fs::permissions(folder + "/a", fs::perms(0750));
+  CHECK(closed_folder_above(folder + "/a/b", kOther, kOther) == fs::canonical(folder + "/a").string());
   fs::remove_all(folder);
 }
 

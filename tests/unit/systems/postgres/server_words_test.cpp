@@ -74,16 +74,48 @@ TEST_CASE("backup_label is read line by line") {
 
 TEST_CASE("what psql says is judged by its SQLSTATE, in whatever language the server speaks") {
   for (const char* line :
-       {"psql:/tmp/globals.sql:14: ERROR:  42501", "psql:/tmp/globals.sql:14: FEHLER:  42501",
-        "psql:/a:  b/g.sql:1: \xd0\x9e\xd0\xa8\xd0\x98\xd0\x91\xd0\x9a\xd0\x90:  42501 ", "psql:x:1: FATAL:  57P01"}) {
+       {"psql:/tmp/globals.sql:14: ERROR:  42501: permission denied", "psql:/tmp/globals.sql:14: FEHLER:  42501",
+        "psql:/a:  b/g.sql:1: \xd0\x9e\xd0\xa8\xd0\x98\xd0\x91\xd0\x9a\xd0\x90:  42501: x ",
+        "psql:x:1: FATAL:  57P01: x"}) {
     CAPTURE(line);
     REQUIRE_FALSE(judge_psql_line(line).ok());
     CHECK(judge_psql_line(line).error().code() == ErrorCode::io);
   }
-  for (const char* line : {"psql:/tmp/globals.sql:14: FEHLER:  42710", "", "12345", "psql: a line of another kind",
-                           "psql:x:1: ERROR:  words"}) {
+  for (const char* line : {"psql:/tmp/globals.sql:14: FEHLER:  42710: Rolle ist da", "", "12345",
+                           "psql: a line of another kind", "psql:x:1: ERROR:  words"}) {
     CAPTURE(line);
     CHECK(judge_psql_line(line).ok());
+  }
+}
+
+TEST_CASE("what psql failed at is told in the server's words, with the line, and never with a password") {
+  const auto told = judge_psql_line("psql:/tmp/g.sql:14: ERROR:  55006: directory \"/x/PG_15\" already in use");
+  const std::string text = told.error().to_string();
+  CHECK(text.find("directory \"/x/PG_15\" already in use") != std::string::npos);
+  CHECK(text.find("sqlstate=55006") != std::string::npos);
+  CHECK(text.find("line=14") != std::string::npos);
+  const auto secret = judge_psql_line("psql:g.sql:3: ERROR:  42601: syntax error at \"SCRAM-SHA-256$4096:hush\"");
+  CHECK(secret.error().to_string().find("hush") == std::string::npos);
+}
+
+TEST_CASE("an option that libpq does not know is named, and nothing that could be a secret") {
+  const auto words_of = [](const std::string& conninfo) { return parse_conninfo(conninfo).error().to_string(); };
+  CHECK(words_of("host=/tmp bogus=1").find("option=bogus") != std::string::npos);
+  CHECK(words_of("postgres://host/db?bogus=1").find("option=bogus") != std::string::npos);
+  CHECK(words_of("host=a password=hush wonder=x").find("wonder") == std::string::npos);
+  CHECK(words_of("host=a something").find("something") == std::string::npos);
+}
+
+TEST_CASE("an address is taken apart, and a password in it is refused") {
+  CHECK(*conninfo_of_address("postgres:host=/tmp port=1") == "host=/tmp port=1");
+  CHECK(*conninfo_of_address("postgres://u@h:1/d") == "postgres://u@h:1/d");
+  CHECK(*conninfo_of_address("host=/tmp") == "host=/tmp");
+  for (const char* address : {"postgres:host=/tmp password=hush", "postgres://u:hush@h/d", "password=hush"}) {
+    const auto refused = conninfo_of_address(address);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code() == ErrorCode::invalid_argument);
+    CHECK(refused.error().to_string().find("PGPASSWORD") != std::string::npos);
+    CHECK(refused.error().to_string().find("hush") == std::string::npos);
   }
 }
 
@@ -101,7 +133,7 @@ TEST_CASE("every line of a program's words is judged, not the last ones alone") 
   CHECK(lines == 20001);
   CHECK(bytes == 200003);
   const auto failed =
-      run("echo 'g.sql:1: FEHLER:  42501' >&2; i=0; while [ $i -lt 20000 ]; do echo 'g.sql:2: FEHLER:  42710'; "
+      run("echo 'g.sql:1: FEHLER:  42501' >&2; i=0; while [ $i -lt 20000 ]; do echo 'g.sql:2: FEHLER:  42710: x'; "
           "i=$((i+1)); done >&2",
           judge_psql_line);
   CHECK_FALSE(failed.ok());
