@@ -48,6 +48,8 @@ class Parent {
     std::optional<format::Record> current = {};
     bool ended = false;
   };
+  static Result<std::unique_ptr<Parent>> recall(const Context& ctx, Repository::Impl& impl, const std::string& choice,
+                                                std::shared_ptr<repo::WriterMemory> memory);
   explicit Parent(std::shared_ptr<repo::ChunkSource> reader) : reader_(std::move(reader)) {}
   Result<std::optional<Found>> find_in(const Context& ctx, Manifest& manifest, Stream& stream,
                                        const repo::ChunkWriter& chunks);

@@ -40,7 +40,8 @@ class MemorySeal {
  public:
   MemorySeal(const Repository::Impl& impl, const CheckpointOwner& owner);
   /// The file; its name says nothing to who has no key.
-  const std::string& path() const { return path_; }
+  std::string path() const { return folder_ + "/" + name_; }
+  const std::string& folder() const { return folder_; }
   Result<Bytes> seal_chunk(const crypto::ChunkId& id, ByteView plain) const;
   /// Errors: corrupt, also when it is not the chunk of this id.
   Result<Bytes> open_chunk(format::PackType type, const crypto::ChunkId& id, ByteView sealed) const;
@@ -52,7 +53,8 @@ class MemorySeal {
   Secret key_;
   Secret id_key_;
   format::RepositoryId repository_;
-  std::string path_;
+  std::string name_;
+  std::string folder_;
 };
 
 /// The memory of the last snapshot that this machine committed of a source. Thread-safety: any thread.
