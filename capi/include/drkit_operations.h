@@ -19,9 +19,9 @@ typedef struct drk_source_options {
   uint32_t one_file_system;    /**< file trees: non-zero stays on the root's file system */
   const char* const* excludes; /**< file trees: globs */
   size_t exclude_count;
-  const char* mode;      /**< postgres: "auto", "stream", "local"; NULL: auto */
-  const char* what;      /**< postgres: "cluster", "dump"; NULL: cluster */
-  uint64_t max_rate_kib; /**< postgres: server-side limit in KiB/s; 0: none */
+  const char* mode;             /**< postgres: "auto", "stream", "local"; NULL: auto */
+  const char* what;             /**< postgres: "cluster", "dump"; NULL: cluster */
+  uint64_t max_rate_kib;        /**< postgres: server-side limit in KiB/s; 0: none */
   const char* const* databases; /**< dump: these; none: that of the address, or all */
   size_t database_count;
   const char* bin_directory; /**< dump: folder of pg_dump; NULL: looked for in the usual places and PATH */
@@ -77,7 +77,7 @@ typedef struct drk_restore_options {
   const drk_pair* tablespaces; /**< postgres: old location or OID (dump: or name) -> new directory */
   size_t tablespace_count;
   const char* all_tablespaces_under; /**< postgres: DIR/OID for the others; NULL: their old places */
-  uint32_t keep_standby; /**< postgres: non-zero: the snapshot of a standby starts as one of the same primary */
+  uint32_t keep_standby;     /**< postgres: non-zero: the snapshot of a standby starts as one of the same primary */
   uint32_t no_tablespaces;   /**< dump: non-zero: everything goes to the default tablespace */
   const char* bin_directory; /**< dump: folder of pg_restore and psql; NULL: looked for in the usual places and PATH */
   uint32_t jobs;             /**< dump: of pg_restore; 0: 2 */
@@ -121,8 +121,9 @@ DRK_API drk_status drk_restore_plan_removals(const drk_context* ctx, const drk_r
                                              void* user_data, drk_error** err);
 /**
  * Writes a snapshot (a name as in drk_repository_find_snapshot) to a target: a directory, `postgres:CONNINFO` for
- * dumps, `exec:COMMAND` fed by a stream, or `-` (standard output). DRK_OK also for a partial restore: look at drk_restore_result_status.
- * Errors: DRK_PRECONDITION_FAILED (place not empty, server running), DRK_CORRUPT (named), DRK_NO_SPACE, ...
+ * dumps, `exec:COMMAND` fed by a stream, or `-` (standard output). DRK_OK also for a partial restore: look at
+ * drk_restore_result_status. Errors: DRK_PRECONDITION_FAILED (place not empty, server running), DRK_CORRUPT (named),
+ * DRK_NO_SPACE, ...
  */
 DRK_API drk_status drk_restore(const drk_context* ctx, const drk_repository* repository, const char* snapshot,
                                const char* target_address, const drk_restore_options* options, drk_restore_result** out,

@@ -11,6 +11,7 @@ error_classes: tuple[str, ...]
 
 _Secret = Union[str, bytes, bytearray, memoryview]
 _Access = tuple[str, Optional[_Secret], str, str, str, str, str, str]
+_Around = tuple[int, bool, str, int]
 _Object = tuple[str, int, int]
 _Cost = Optional[tuple[int, int]]
 _Healed = tuple[list[tuple[str, int, str, bool]], int, int]
@@ -394,14 +395,7 @@ class RepositoryHandle:
     def read(self, snapshot: Snapshot, path: str, /) -> BytesIterator: ...
 
 def open_storage(
-    address: str,
-    create: bool,
-    upload_limit: int,
-    download_limit: int,
-    attempts: int,
-    access: _Access,
-    around: tuple[int, bool, str, int],
-    /,
+    address: str, create: bool, upload_limit: int, download_limit: int, attempts: int, access: _Access, around: _Around, /
 ) -> StorageHandle: ...
 def probe_storage(storage: StorageHandle, object_bytes: int, small_objects: int, /) -> str: ...
 def retain_objects(

@@ -274,14 +274,15 @@ class Repository:
         Errors: PreconditionFailedError (place not empty, server running), CorruptError, NoSpaceError.
         """
         options = _core.RestoreOptions(list(include), list(exclude), delta, owners)
-        moved = {old: os.fspath(new) for old, new in (tablespaces or {}).items()}
-        places = _core.TargetOptions(
-            moved, _text(tablespaces_under), keep_standby, _text(bin_dir), jobs, no_tablespaces
-        )
-        chosen = self._snapshot(snapshot)
-        result = self._handle.restore(chosen, os.fspath(target), options, places, progress, log)
+        places = _places(tablespaces, tablespaces_under, keep_standby, bin_dir, jobs, no_tablespaces)
+        return self._restore(self._snapshot(snapshot), os.fspath(target), options, places, progress, log)
+
+    def _restore(
+        self, snapshot: _core.Snapshot, target: str, options: Any, places: Any, progress: Any, log: Any = None
+    ) -> _core.RestoreResult:
+        result = self._handle.restore(snapshot, target, options, places, progress, log)
         if result.status == "partial":
-            _warn_partial(f"the restore is partial: {result.stats.problems} entries are missing or incomplete")
+            _warn_partial(f"the restore is partial: {result.stats.problems} entries are missing or incomplete", 4)
         return result
 
     def plan_restore(
@@ -306,26 +307,11 @@ class Repository:
         """
         chosen = self._snapshot(snapshot)
         options = _core.RestoreOptions(list(include), list(exclude), delta, owners)
-        moved = {old: os.fspath(new) for old, new in (tablespaces or {}).items()}
-        places = _core.TargetOptions(moved, _text(tablespaces_under))
+        places = _places(tablespaces, tablespaces_under, keep_standby, bin_dir, jobs, no_tablespaces)
         stats, removed, first = self._handle.plan_restore(chosen, os.fspath(target), options, places)
 
         def apply(progress: Optional[Progress]) -> _core.RestoreResult:
-            return self.restore(
-                chosen,
-                target,
-                include=include,
-                exclude=exclude,
-                delta=delta,
-                owners=owners,
-                tablespaces=tablespaces,
-                tablespaces_under=tablespaces_under,
-                keep_standby=keep_standby,
-                no_tablespaces=no_tablespaces,
-                bin_dir=bin_dir,
-                jobs=jobs,
-                progress=progress,
-            )
+            return self._restore(chosen, os.fspath(target), options, places, progress)
 
         return RestorePlan(chosen, os.fspath(target), stats, removed, first, apply)
 
@@ -400,5 +386,13 @@ def _text(path: Optional[PathText]) -> str:
     return "" if path is None else os.fspath(path)
 
 
-def _warn_partial(message: str) -> None:
-    warnings.warn(message, PartialWarning, stacklevel=3)
+def _places(
+    tablespaces: Optional[Mapping[str, PathText]], under: Optional[PathText], *more: Any
+) -> _core.TargetOptions:
+    keep_standby, bin_dir, jobs, no_tablespaces = more
+    moved = {old: os.fspath(new) for old, new in (tablespaces or {}).items()}
+    return _core.TargetOptions(moved, _text(under), keep_standby, _text(bin_dir), jobs, no_tablespaces)
+
+
+def _warn_partial(message: str, level: int = 3) -> None:
+    warnings.warn(message, PartialWarning, stacklevel=level)

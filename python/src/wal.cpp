@@ -115,8 +115,9 @@ std::chrono::milliseconds milliseconds_of(double seconds) {
 }
 
 WalReceiveOptions receive_options(std::string slot, bool create_slot, bool synchronous, const std::string& durable,
-                                  std::string spool, std::uint64_t spool_bytes, double store_every_s, std::uint64_t store_bytes, std::string name,
-                                  bool reconnect, std::uint64_t until_lsn) {
+                                  std::string spool, std::uint64_t spool_bytes, double store_every_s,
+                                  std::uint64_t store_bytes, std::string name, bool reconnect,
+                                  std::uint64_t until_lsn) {
   WalReceiveOptions options;
   if (durable != "storage" && durable != "spool") {
     raise(Error(ErrorCode::invalid_argument, "durable is storage or spool").with("durable", durable));

@@ -40,6 +40,9 @@ Result<std::optional<LoadedSnapshot>> load_snapshot(const Context& ctx, Reposito
 Result<std::vector<LoadedSnapshot>> load_snapshots(const Context& ctx, Repository::Impl& impl,
                                                    std::vector<DamagedSnapshot>* damaged = nullptr);
 
+/// Oldest first: a snapshot comes after all that it names, whatever the clocks said; among equals the time decides.
+void sort_by_history(std::vector<LoadedSnapshot>& snapshots);
+
 /// Whether the object of this id keeps a writer from committing instead of being a snapshot.
 bool is_fence(const Context& ctx, Repository::Impl& impl, const std::string& id);
 
