@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/hex.hpp"
 #include "crypto/cipher.hpp"
 #include "crypto/kdf.hpp"
 #include "crypto/sha256.hpp"
