@@ -1,8 +1,5 @@
 #include "repo/writer_memory.hpp"
 
-#include <sys/stat.h>
-
-#include <cerrno>
 #include <cstring>
 
 #include "base/hex.hpp"
@@ -167,9 +164,7 @@ Result<std::shared_ptr<WriterMemory>> WriterMemory::load(MemorySeal seal) {
 
 Result<void> WriterMemory::read_directory() {
   const std::string path = seal_.path();
-  struct stat facts {};
-  if (::fstat(file_.get(), &facts) != 0) return base::errno_error(errno, "cannot look at a file", path);
-  const auto size = static_cast<std::uint64_t>(facts.st_size);
+  DRKIT_ASSIGN(const std::uint64_t size, base::size_of_file(file_.get(), path));
   if (size < MemoryTrailer::kBytes) return damaged("it is cut short");
   Bytes end(MemoryTrailer::kBytes);
   DRKIT_ASSIGN(std::size_t got, base::pread_full(file_.get(), end, size - end.size(), path));
@@ -185,8 +180,7 @@ Result<void> WriterMemory::read_directory() {
   return decode_memory_directory(plain, snapshot_, places_);
 }
 
-Result<Bytes> WriterMemory::read(const Context& ctx, format::PackType type, const crypto::ChunkId& id) {
-  DRKIT_TRY(ctx.check_cancelled());
+Result<Bytes> WriterMemory::read(const Context&, format::PackType type, const crypto::ChunkId& id) {
   const auto place = places_.find(id);
   if (place == places_.end()) return damaged("it lacks a part");
   Bytes sealed(place->second.sealed_bytes);

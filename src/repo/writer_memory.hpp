@@ -5,7 +5,7 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "base/posix_file.hpp"
+#include "base/draft_file.hpp"
 #include "repo/checkpoints.hpp"
 #include "repo/chunk_source.hpp"
 
@@ -85,7 +85,6 @@ class MemoryDraft {
   /// Null for full keys, without a cache directory, and while another backup of the source has one.
   static std::unique_ptr<MemoryDraft> begin(const Context& ctx, const Repository::Impl& impl,
                                             const CheckpointOwner& owner);
-  ~MemoryDraft();
 
   void keep(const crypto::ChunkId& id, ByteView plain);
   /// Takes over what `earlier` remembers of a record that is taken over whole.
@@ -95,7 +94,7 @@ class MemoryDraft {
 
  private:
   MemoryDraft(const Context& ctx, MemorySeal seal) : ctx_(ctx), seal_(std::move(seal)) {}
-  Result<bool> take_file();
+  Result<void> take_file();
   Result<void> append(const crypto::ChunkId& id, ByteView plain);
   Result<void> carry_one(WriterMemory& earlier, format::PackType type, const crypto::ChunkId& id);
   Result<void> put_in_place(const RememberedSnapshot& snapshot);
@@ -104,7 +103,7 @@ class MemoryDraft {
   const Context& ctx_;
   MemorySeal seal_;
   std::mutex mutex_;  ///< of the following
-  base::UniqueFd file_;
+  std::optional<base::DraftFile> file_;
   std::uint64_t size_ = 0;
   MemoryPlaces places_;
 };

@@ -1,10 +1,5 @@
 // The making of a memory: aside, made durable, then renamed over the old one.
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 
 #include "repo/writer_memory.hpp"
@@ -13,19 +8,6 @@ namespace drkit::repo {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr unsigned kTries = 4;
-
-std::string aside(const MemorySeal& seal) { return seal.path() + ".new"; }
-
-// Whoever had the file before may have renamed it since it was opened.
-Result<bool> still_has_name(int fd, const std::string& path) {
-  struct stat open {};
-  struct stat named {};
-  if (::fstat(fd, &open) != 0) return base::errno_error(errno, "cannot look at a file", path);
-  if (::stat(path.c_str(), &named) != 0) return false;
-  return open.st_dev == named.st_dev && open.st_ino == named.st_ino;
-}
 
 struct Kept {
   fs::file_time_type written;
@@ -51,7 +33,7 @@ void drop_oldest(const std::string& folder, const std::string& newest) {
   std::sort(all.begin(), all.end(), [](const Kept& a, const Kept& b) { return a.written < b.written; });
   for (const Kept& kept : all) {
     if (total <= kMaxMemoriesBytes) return;
-    if (::unlink(kept.path.c_str()) == 0) total -= kept.bytes;
+    if (fs::remove(kept.path, failed)) total -= kept.bytes;
   }
 }
 
@@ -63,34 +45,17 @@ std::unique_ptr<MemoryDraft> MemoryDraft::begin(const Context& ctx, const Reposi
   std::unique_ptr<MemoryDraft> draft(new MemoryDraft(ctx, MemorySeal(impl, owner)));
   const auto taken = draft->take_file();
   if (!taken) draft->give_up(taken.error());
-  if (taken && !*taken) {
+  if (taken && !draft->file_) {
     ctx.write_log(LogLevel::info, "another backup of this source runs on this machine: that one will be remembered");
   }
-  return taken && *taken ? std::move(draft) : nullptr;
+  return draft->file_ ? std::move(draft) : nullptr;
 }
 
-MemoryDraft::~MemoryDraft() {
-  // Given up: half a memory is none. The lock is held, so it is nobody else's.
-  if (file_) ::unlink(aside(seal_).c_str());
-}
-
-// The lock goes with the process: what a killed one left is taken over, so there are never more than two files.
-Result<bool> MemoryDraft::take_file() {
+Result<void> MemoryDraft::take_file() {
   DRKIT_TRY(base::make_directories(seal_.folder()));
-  const std::string path = aside(seal_);
-  for (unsigned tried = 0; tried < kTries; ++tried) {
-    DRKIT_ASSIGN(base::UniqueFd file, base::open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
-    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno == EWOULDBLOCK) return false;
-      return base::errno_error(errno, "cannot lock a file", path);
-    }
-    DRKIT_ASSIGN(const bool ours, still_has_name(file.get(), path));
-    if (!ours) continue;
-    if (::ftruncate(file.get(), 0) != 0) return base::errno_error(errno, "cannot empty a file", path);
-    file_ = std::move(file);
-    return true;
-  }
-  return false;
+  DRKIT_ASSIGN(std::optional<base::DraftFile> file, base::DraftFile::open(seal_.path()));
+  if (file) file_.emplace(std::move(*file));
+  return {};
 }
 
 void MemoryDraft::keep(const crypto::ChunkId& id, ByteView plain) {
@@ -106,7 +71,7 @@ Result<void> MemoryDraft::append(const crypto::ChunkId& id, ByteView plain) {
     return Error(ErrorCode::no_space, "it is larger than a machine remembers")
         .with("limit_bytes", std::to_string(kMaxMemoryBytes));
   }
-  DRKIT_TRY(base::pwrite_full(file_.get(), sealed, size_, aside(seal_)));
+  DRKIT_TRY(file_->write_at(size_, sealed));
   places_[id] = {size_, static_cast<std::uint32_t>(sealed.size())};
   size_ += sealed.size();
   return {};
@@ -135,27 +100,21 @@ void MemoryDraft::finish(const RememberedSnapshot& snapshot) {
   if (!file_) return;
   const auto placed = put_in_place(snapshot);
   if (!placed) return give_up(placed.error());
+  file_.reset();
   drop_oldest(seal_.folder(), seal_.path());
 }
 
 Result<void> MemoryDraft::put_in_place(const RememberedSnapshot& snapshot) {
-  const std::string path = aside(seal_);
   DRKIT_ASSIGN(const Bytes directory, seal_.seal_directory(encode_memory_directory(snapshot, places_)));
-  DRKIT_TRY(base::pwrite_full(file_.get(), directory, size_, path));
+  DRKIT_TRY(file_->write_at(size_, directory));
   const Bytes trailer = encode_memory_trailer({size_, static_cast<std::uint32_t>(directory.size())});
-  DRKIT_TRY(base::pwrite_full(file_.get(), trailer, size_ + directory.size(), path));
-  DRKIT_TRY(base::fsync_file(file_.get(), path));
-  // Closed after the rename: the lock keeps others from taking the file for an abandoned one until then.
-  DRKIT_TRY(base::rename_replace(AT_FDCWD, path, AT_FDCWD, seal_.path()));
-  base::UniqueFd file = std::move(file_);
-  DRKIT_TRY(file.close(seal_.path()));
-  return base::fsync_directory(seal_.folder());
+  DRKIT_TRY(file_->write_at(size_ + directory.size(), trailer));
+  return file_->replace();
 }
 
 void MemoryDraft::give_up(const Error& why) {
   ctx_.write_log(LogLevel::warning, "this backup is not remembered for the next one: " + why.to_string());
-  if (file_) ::unlink(aside(seal_).c_str());
-  file_ = {};
+  file_.reset();
   places_ = {};
 }
 
