@@ -127,7 +127,7 @@ TEST_CASE("at whatever call the process ends, the old memory is left or the new 
   unsigned before = 0;
   unsigned after = 0;
   bool ended = false;
-  for (unsigned at = 1; !ended; at += at < 60 ? 3 : 1) {
+  for (unsigned at = 1; !ended; at += at < 30 ? 3 : 1) {
     CAPTURE(at);
     TempDir dir;
     WriterPlace place(*make_local_storage(dir / "repository", {.create = true}));

@@ -31,13 +31,20 @@ Snapshot back_up(const WriterPlace& place, const MemoryTree& tree, const Context
   return *snapshot;
 }
 
-void must_be(const WriterPlace& place, const Snapshot& snapshot, const MemoryTree& tree) {
+void must_come_back(const WriterPlace& place, const Snapshot& snapshot, const MemoryTree& tree) {
   const Repository full = place.open_full();
   const auto found = full.find_snapshot(Context(), snapshot.id);
   REQUIRE(found.ok());
   const auto restored = restore_tree(Context(), full, *found);
   REQUIRE_MESSAGE(restored.ok(), (restored.ok() ? "" : restored.error().to_string()));
   CHECK(*restored == tree);
+}
+
+void must_be(const WriterPlace& place, const Snapshot& snapshot, const MemoryTree& tree) {
+  must_come_back(place, snapshot, tree);
+  const Repository full = place.open_full();
+  const auto found = full.find_snapshot(Context(), snapshot.id);
+  REQUIRE(found.ok());
   CheckOptions options;
   options.level = CheckLevel::files;
   const auto report = check(Context(), full, &*found, builtin_checks(), options);
@@ -138,7 +145,7 @@ TEST_CASE("what is gone from the storage is read and stored again") {
   }
   const Snapshot second = back_up(place, tree);
   CHECK(second.stats.files_unchanged == 0);
-  must_be(place, second, tree);
+  must_come_back(place, second, tree);
 }
 
 TEST_CASE("a damaged memory costs reading and nothing else") {
