@@ -70,7 +70,7 @@ TEST_CASE("after few changes a writer stores as little as a full key") {
     int major;
     PostgresMode mode;
   };
-  for (const Way way : {Way{15, PostgresMode::local}, Way{17, PostgresMode::stream}, Way{18, PostgresMode::stream}}) {
+  for (const Way way : {Way{15, PostgresMode::local}, Way{17, PostgresMode::stream}}) {
     CAPTURE(way.major);
     TemporaryFolder folder;
     std::vector<std::string> settings{"autovacuum=off", "max_wal_size=1GB", "wal_log_hints=on"};
@@ -89,10 +89,12 @@ TEST_CASE("after few changes a writer stores as little as a full key") {
     for (int night = 0; night < 2; ++night) {
       CAPTURE(night);
       sql(at, "UPDATE accounts SET v = v + 1 WHERE i % 833 = " + std::to_string(night * 11));
+      // Reading sets hint bits, which are changes, too.
+      const std::string rows = sql(at, kDigest);
       const Snapshot wanted = back_up(full, server, way.mode);
       // A process of its own every night.
       writer = place.open_writer();
-      nights.emplace_back(back_up(writer, server, way.mode), sql(at, kDigest));
+      nights.emplace_back(back_up(writer, server, way.mode), rows);
       const BackupStats& stats = nights.back().first.stats;
       MESSAGE(way.major << ": new bytes " << stats.bytes_new << " with a full key " << wanted.stats.bytes_new
                         << "; stored " << stats.bytes_stored << " and " << wanted.stats.bytes_stored << "; read "
