@@ -84,7 +84,7 @@ class MemoryDraft {
  public:
   /// Null for full keys, without a cache directory, and while another backup of the source has one.
   static std::unique_ptr<MemoryDraft> begin(const Context& ctx, const Repository::Impl& impl,
-                                            const CheckpointOwner& owner);
+                                            const CheckpointOwner& owner, std::uint64_t max_bytes = kMaxMemoryBytes);
 
   void keep(const crypto::ChunkId& id, ByteView plain);
   /// Takes over what `earlier` remembers of a record that is taken over whole.
@@ -93,7 +93,8 @@ class MemoryDraft {
   void finish(const RememberedSnapshot& snapshot);
 
  private:
-  MemoryDraft(const Context& ctx, MemorySeal seal) : ctx_(ctx), seal_(std::move(seal)) {}
+  MemoryDraft(const Context& ctx, MemorySeal seal, std::uint64_t max_bytes)
+      : ctx_(ctx), seal_(std::move(seal)), max_bytes_(max_bytes) {}
   Result<void> take_file();
   Result<void> append(const crypto::ChunkId& id, ByteView plain);
   Result<void> carry_one(WriterMemory& earlier, format::PackType type, const crypto::ChunkId& id);
@@ -102,11 +103,15 @@ class MemoryDraft {
 
   const Context& ctx_;
   MemorySeal seal_;
+  const std::uint64_t max_bytes_;
   std::mutex mutex_;  ///< of the following
   std::optional<base::DraftFile> file_;
   std::uint64_t size_ = 0;
   MemoryPlaces places_;
 };
+
+/// Removes the oldest memories but `newest` until all of the folder have no more than `max_bytes`.
+void drop_oldest_memories(const std::string& folder, const std::string& newest, std::uint64_t max_bytes);
 
 /// Bytes of the directory.
 Bytes encode_memory_directory(const RememberedSnapshot& snapshot, const MemoryPlaces& places);

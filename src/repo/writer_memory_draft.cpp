@@ -15,8 +15,10 @@ struct Kept {
   fs::path path;
 };
 
+}  // namespace
+
 // Sources that are backed up no more must not fill the disk.
-void drop_oldest(const std::string& folder, const std::string& newest) {
+void drop_oldest_memories(const std::string& folder, const std::string& newest, std::uint64_t max_bytes) {
   std::vector<Kept> all;
   std::uint64_t total = 0;
   std::error_code failed;
@@ -32,17 +34,15 @@ void drop_oldest(const std::string& folder, const std::string& newest) {
   }
   std::sort(all.begin(), all.end(), [](const Kept& a, const Kept& b) { return a.written < b.written; });
   for (const Kept& kept : all) {
-    if (total <= kMaxMemoriesBytes) return;
+    if (total <= max_bytes) return;
     if (fs::remove(kept.path, failed)) total -= kept.bytes;
   }
 }
 
-}  // namespace
-
 std::unique_ptr<MemoryDraft> MemoryDraft::begin(const Context& ctx, const Repository::Impl& impl,
-                                                const CheckpointOwner& owner) {
+                                                const CheckpointOwner& owner, std::uint64_t max_bytes) {
   if (impl.keys.role == KeyRole::full || impl.cache_directory.empty()) return nullptr;
-  std::unique_ptr<MemoryDraft> draft(new MemoryDraft(ctx, MemorySeal(impl, owner)));
+  std::unique_ptr<MemoryDraft> draft(new MemoryDraft(ctx, MemorySeal(impl, owner), max_bytes));
   const auto taken = draft->take_file();
   if (!taken) draft->give_up(taken.error());
   if (taken && !draft->file_) {
@@ -67,9 +67,9 @@ void MemoryDraft::keep(const crypto::ChunkId& id, ByteView plain) {
 Result<void> MemoryDraft::append(const crypto::ChunkId& id, ByteView plain) {
   if (!file_ || places_.contains(id)) return {};
   DRKIT_ASSIGN(const Bytes sealed, seal_.seal_chunk(id, plain));
-  if (sealed.size() > kMaxMemoryBytes - size_) {
+  if (sealed.size() > max_bytes_ - size_) {
     return Error(ErrorCode::no_space, "it is larger than a machine remembers")
-        .with("limit_bytes", std::to_string(kMaxMemoryBytes));
+        .with("limit_bytes", std::to_string(max_bytes_));
   }
   DRKIT_TRY(file_->write_at(size_, sealed));
   places_[id] = {size_, static_cast<std::uint32_t>(sealed.size())};
@@ -101,7 +101,7 @@ void MemoryDraft::finish(const RememberedSnapshot& snapshot) {
   const auto placed = put_in_place(snapshot);
   if (!placed) return give_up(placed.error());
   file_.reset();
-  drop_oldest(seal_.folder(), seal_.path());
+  drop_oldest_memories(seal_.folder(), seal_.path(), kMaxMemoriesBytes);
 }
 
 Result<void> MemoryDraft::put_in_place(const RememberedSnapshot& snapshot) {

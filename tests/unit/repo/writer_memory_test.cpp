@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
@@ -208,4 +209,41 @@ TEST_CASE("a memory is read on while the next one takes its place") {
   CHECK(now->snapshot().id == next.id);
   CHECK(now->read(Context(), format::PackType::meta, made.first).value() == made.one);
   CHECK(now->read(Context(), format::PackType::data, made.second).value() == made.two);
+}
+
+TEST_CASE("a memory that grows too large is given up, and the old one stays") {
+  Remembered made;
+  WarningLog log;
+  const Context ctx = log.context();
+  const auto draft = MemoryDraft::begin(ctx, made.impl, kOwner, 40'000);
+  REQUIRE(draft);
+  draft->keep(made.second, made.two);
+  CHECK(log.lines().empty());
+  draft->keep(made.first, made.one);
+  CHECK(log.names("larger than a machine remembers"));
+  CHECK_FALSE(fs::exists(made.path + ".new"));
+  RememberedSnapshot next = made.snapshot;
+  next.id[0] = 'f';
+  draft->keep(made.second, made.two);
+  draft->finish(next);
+  CHECK(log.lines().size() == 1);
+  CHECK(made.recall()->snapshot().id == made.snapshot.id);
+}
+
+TEST_CASE("of too many memories the oldest go") {
+  TempDir dir;
+  const auto now = fs::file_time_type::clock::now();
+  for (int i = 0; i < 5; ++i) {
+    const std::string path = dir / std::to_string(i);
+    write_bytes(path, Bytes(1000));
+    fs::last_write_time(path, now - std::chrono::hours(i));
+  }
+  drop_oldest_memories(dir.path(), dir / "4", 5000);
+  CHECK(fs::exists(dir / "3"));
+  drop_oldest_memories(dir.path(), dir / "4", 3000);
+  CHECK(fs::exists(dir / "0"));
+  CHECK(fs::exists(dir / "1"));
+  CHECK_FALSE(fs::exists(dir / "2"));
+  CHECK_FALSE(fs::exists(dir / "3"));
+  CHECK(fs::exists(dir / "4"));
 }
