@@ -25,9 +25,10 @@ typedef struct drk_source_options {
   const char* const* databases; /**< dump: these; none: that of the address, or all */
   size_t database_count;
   const char* bin_directory; /**< dump: folder of pg_dump; NULL: looked for in the usual places and PATH */
+  const char* name;          /**< exec: of the stream, and of the source; NULL: stdout, and the program's */
 } drk_source_options;
 #define DRK_SOURCE_OPTIONS_INIT \
-  { sizeof(drk_source_options), 0, NULL, 0, NULL, NULL, 0, NULL, 0, NULL }
+  { sizeof(drk_source_options), 0, NULL, 0, NULL, NULL, 0, NULL, 0, NULL, NULL }
 
 /** Opens `file:///dir`, a bare path, `postgres:CONNINFO`, `postgres://...`, or `exec:COMMAND`. */
 DRK_API drk_status drk_source_open(const drk_context* ctx, const char* address, const drk_source_options* options,

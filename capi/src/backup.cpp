@@ -16,6 +16,7 @@ Result<SourceOptions> source_options_of(const drk_source_options* options) {
   chosen.max_rate_kib = given.max_rate_kib;
   DRKIT_ASSIGN(chosen.databases, text_list(given.databases, given.database_count, "databases"));
   chosen.bin_dir = text_or(given.bin_directory);
+  chosen.name = text_or(given.name);
   return chosen;
 }
 

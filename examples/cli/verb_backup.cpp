@@ -26,6 +26,7 @@ struct BackupArguments {
   std::string limit_source;
   std::vector<std::string> databases;
   std::string bin_dir;
+  std::string name;
 };
 
 std::string ratio_text(const BackupStats& stats) {
@@ -70,6 +71,7 @@ Result<SourceOptions> source_options(const BackupArguments& arguments) {
   options.what = arguments.what;
   options.databases = arguments.databases;
   options.bin_dir = arguments.bin_dir;
+  options.name = arguments.name;
   if (!arguments.limit_source.empty()) {
     DRKIT_ASSIGN(const std::uint64_t rate, parse_rate(arguments.limit_source));
     options.max_rate_kib = std::max<std::uint64_t>(1, rate / 1024);
@@ -141,6 +143,7 @@ void add_backup(CLI::App& app, Session& session) {
   verb->add_option("--database", arguments->databases, "PostgreSQL, dump: one of those to dump; repeatable")
       ->allow_extra_args(false);
   verb->add_option("--bin-dir", arguments->bin_dir, "PostgreSQL, dump: folder of pg_dump (default: looked for)");
+  verb->add_option("--name", arguments->name, "exec: of the stream and of the source (default: stdout, the program's)");
   verb->add_option("--compression", arguments->compression, "zstd level -7 to 19; 0 stores plain")
       ->check(CLI::Range(-7, 19));
   verb->add_option("--limit-upload", arguments->limit_upload, "Most bytes a second to the storage, such as 10MiB");

@@ -182,7 +182,9 @@ std::string verdict(const Report& report) {
       "(level " + std::string(check_level_name(report.level)) + ", " +
       (report.sample_percent < 100 ? "a sample of " + std::to_string(report.sample_percent) + " %, " : "") +
       human_duration(report.duration_ns) + ")";
-  if (report.status() == CheckStatus::complete) return "no damage found " + how;
+  if (report.status() == CheckStatus::complete) {
+    return std::string("no damage found ") + (report.not_looked_at.empty() ? "" : "in what was looked at ") + how;
+  }
   return "PARTIAL: no damage in what was looked at, which is not all " + how;
 }
 

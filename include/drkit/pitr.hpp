@@ -123,6 +123,8 @@ struct PitrPlan {
   std::string ended_by;
   std::vector<PitrTimeline> timelines;  ///< that were possible, when there are several; sorted
   bool log_was_read = false;            ///< all that will be replayed opens and goes on without a break
+  bool own_log_only = false;         ///< the stored log is not this snapshot's: recovery takes what the snapshot holds
+  bool stops_before_damage = false;  ///< what the server would read ahead behind the target is damaged
 };
 
 /// Chooses the snapshot and proves that the log leads to the target: that it is the snapshot's own, and (read_log) that

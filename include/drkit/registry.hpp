@@ -51,6 +51,7 @@ struct SourceOptions {
   /// postgres, dump: these databases; none: that of the address, or all that take connections.
   std::vector<std::string> databases = {};
   std::string bin_dir = {};  ///< postgres, dump: folder of pg_dump; "": looked for, see PostgresOptions
+  std::string name = {};     ///< exec: of the stream, and of the source; "": stdout, and the program's
 };
 /// Opens `file:///dir`, a bare path, `postgres:CONNINFO`, `postgres://...`, or `exec:COMMAND`.
 /// Errors: unsupported (scheme), invalid_argument, also for an option that such a source does not look at, and for a

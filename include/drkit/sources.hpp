@@ -60,7 +60,8 @@ struct FilesystemTargetOptions {
 DRKIT_API Result<std::unique_ptr<RestoreTarget>> make_filesystem_target(std::string root,
                                                                         FilesystemTargetOptions options = {});
 
-/// The standard output of `/bin/sh -c command` as one stream entry called name. The command runs in a process group of
+/// The standard output of `/bin/sh -c command` as one stream entry called name, which also tells several commands of
+/// one program apart: the source is `exec:NAME`, and by default `exec:PROGRAM`. The command runs in a process group of
 /// its own, from begin until its output ended; cancelling or destroying the source kills the group.
 /// Errors: close answers io when the command exits non-zero or by a signal, with the end of its standard error.
 DRKIT_API Result<std::unique_ptr<Source>> make_process_source(std::string command, std::string name = "stdout");

@@ -147,6 +147,7 @@ class Repository:
         max_rate_kib: int = 0,
         databases: Sequence[str] = (),
         bin_dir: Optional[PathText] = None,
+        name: str = "",
         progress: Optional[Progress] = None,
         log: Optional[Log] = None,
     ) -> _core.Snapshot:
@@ -156,6 +157,7 @@ class Repository:
         parent: "auto" (the newest of the same source and host), "none" (read every file), or a snapshot.
         exclude: globs; compression: zstd level -7 to 19, 0 stores plain; mode, what, max_rate_kib: postgres.
         databases: of what="dump", else that of the address or all; bin_dir: folder of pg_dump, else looked for.
+        name: of an `exec:` source and its stream; else the program's name, and "stdout".
         A partial result is returned with status "partial", and PartialWarning is given.
         """
         parent_id = parent.id if isinstance(parent, _core.Snapshot) else parent
@@ -171,12 +173,12 @@ class Repository:
             max_rate_kib,
             list(databases),
             _text(bin_dir),
+            name,
         )
         if isinstance(source, Source):
-            if exclude or one_file_system:
-                raise _core.InvalidArgumentError("exclude and one_file_system are for file trees")
-            if (mode, what, max_rate_kib, len(databases), bin_dir) != ("auto", "cluster", 0, 0, None):
-                raise _core.InvalidArgumentError("mode, what, max_rate_kib, databases and bin_dir are for PostgreSQL")
+            given = (len(exclude), one_file_system, mode, what, max_rate_kib, len(databases), bin_dir, name)
+            if given != (0, False, "auto", "cluster", 0, 0, None, ""):
+                raise _core.InvalidArgumentError("a drkit.Source takes no options of the library's own sources")
             snapshot = self._handle.backup_plugin(source, call, progress, log)
         else:
             snapshot = self._handle.backup_address(os.fspath(source), call, progress, log)

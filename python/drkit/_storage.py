@@ -83,7 +83,9 @@ def open_storage(
     cache_directory: Optional[PathText] = None,
     cache_bytes: int = 1 << 30,
 ) -> Storage:
-    """Opens `file:///dir`, a bare path, `sftp://user@host:port/dir`, `s3://bucket/prefix`, `webdav+https://host/folder`,
+    """Opens a storage by its address.
+
+    `file:///dir`, a bare path, `sftp://user@host:port/dir`, `s3://bucket/prefix`, `webdav+https://host/folder`,
     `nextcloud+https://host/folder` (both also with http), `mirror:ADDRESS|ADDRESS` (each copy with these options) or
     `mem:`.
 

@@ -118,10 +118,10 @@ void bind_options(py::module_& module) {
   py::class_<BackupCall>(module, "BackupCall")
       .def(py::init([](TextMap tags, std::string parent, std::string host, int compression, Texts excludes,
                        bool one_file_system, std::string mode, std::string what, std::uint64_t max_rate_kib,
-                       Texts databases, std::string bin_dir) {
+                       Texts databases, std::string bin_dir, std::string name) {
         return BackupCall{{std::move(tags), std::move(parent), std::move(host), compression},
                           {std::move(excludes), one_file_system, std::move(mode), std::move(what), max_rate_kib,
-                           std::move(databases), std::move(bin_dir)}};
+                           std::move(databases), std::move(bin_dir), std::move(name)}};
       }));
   py::class_<RestoreOptions>(module, "RestoreOptions")
       .def(py::init([](Texts includes, Texts excludes, bool delta, bool owners) {

@@ -47,13 +47,13 @@ Result<void> require_reachable(const std::vector<Snapshot>& snapshots,
   for (const Snapshot& snapshot : snapshots) highest = std::max(highest, reachable_level(snapshot, checks, asked));
   if (snapshots.empty() || highest >= asked) return {};
   const std::string what = one ? "this snapshot" : "the snapshots here";
-  Error error(ErrorCode::invalid_argument, asked == CheckLevel::boot
-                                               ? "nothing of " + what + " can be started: it is no database cluster"
-                                               : "no check of this level applies to " + what);
-  if (one) error = std::move(error).with("snapshot", snapshots.front().id).with("kind", snapshots.front().source_kind);
-  return std::move(error)
+  const Error error(ErrorCode::invalid_argument,
+                    asked == CheckLevel::boot ? "nothing of " + what + " can be started: it is no database cluster"
+                                              : "no check of this level applies to " + what);
+  return Error(error)
       .with("level", std::string(check_level_name(asked)))
-      .with("highest", std::string(check_level_name(highest)));
+      .with("highest", std::string(check_level_name(highest)))
+      .with(one ? "snapshot" : "snapshots", one ? snapshots.front().id : std::to_string(snapshots.size()));
 }
 
 }  // namespace drkit::engine

@@ -15,16 +15,16 @@ namespace {
 /// What a snapshot, or a leaf of its manifest, needs in vain.
 struct Lack {
   std::set<std::uint32_t> packs;
-  std::uint64_t chunks = 0;  ///< listed by no index object
-  std::uint64_t files = 0;   ///< with such chunks
-  std::string first_path;    ///< of those
+  std::uint64_t lost = 0;      ///< chunks that are in no pack
+  std::uint64_t unlisted = 0;  ///< chunks in packs that no index object lists
+  std::string first_path;      ///< of a file with lost chunks
 
-  bool empty() const { return packs.empty() && chunks == 0; }
+  bool empty() const { return packs.empty() && lost == 0 && unlisted == 0; }
   void add(const Lack& other) {
     packs.insert(other.packs.begin(), other.packs.end());
-    if (chunks == 0) first_path = other.first_path;
-    chunks += other.chunks;
-    files += other.files;
+    if (lost == 0) first_path = other.first_path;
+    lost += other.lost;
+    unlisted += other.unlisted;
   }
 };
 
@@ -46,8 +46,9 @@ class ReferenceCheck {
     DRKIT_TRY(compare_with_listing());
     for (const Snapshot& snapshot : snapshots) DRKIT_TRY(look_at(snapshot));
     report_missing();
-    const std::string detail = std::to_string(lost_.size()) + " packs missing, " + std::to_string(unlisted_) +
-                               " unlisted; " + std::to_string(snapshots.size()) + " snapshots' manifests read";
+    const std::string detail =
+        std::to_string(lost_.size()) + " packs missing, " + std::to_string(unlisted_) + " unlisted" +
+        (snapshots.empty() ? "" : "; manifests of " + std::to_string(snapshots.size()) + " snapshots read");
     return CheckRun{"references", (ctx_.clock->steady() - began).count(), packs_.size(), detail};
   }
 
@@ -109,15 +110,27 @@ class ReferenceCheck {
     const auto walked = walk(repo::ManifestReader(chunks_, *(*loaded)->manifest), lack);
     if (!walked) DRKIT_TRY(as_finding(walked.error(), snapshot));
     for (const std::uint32_t pack : lack.packs) needed_by_[pack].push_back(snapshot.id);
-    if (lack.chunks == 0) return {};
-    findings_.add({Severity::damage,
-                   "chunks_unlisted",
-                   snapshot.id,
-                   "no index object lists " + std::to_string(lack.chunks) + " chunks of " + std::to_string(lack.files) +
-                       " files, the first of them " + lack.first_path +
-                       (unlisted_ == 0 ? "" : "; they may be in the packs that are not listed"),
-                   {snapshot.id}});
+    report(lack, snapshot);
     return {};
+  }
+
+  void report(const Lack& lack, const Snapshot& snapshot) {
+    if (lack.lost > 0) {
+      findings_.add({Severity::damage,
+                     "chunks_missing",
+                     snapshot.id,
+                     std::to_string(lack.lost) + " chunks are in no pack, the first of them of " + lack.first_path,
+                     {snapshot.id}});
+    }
+    if (lack.unlisted == 0) return;
+    findings_.add(
+        {Severity::damage,
+         "chunks_unlisted",
+         snapshot.id,
+         "no index object lists " + std::to_string(lack.unlisted) +
+             " chunks that it needs: an index object is lost; they are in packs that are there, which restores "
+             "read and the next backup lists again",
+         {snapshot.id}});
   }
 
   // Snapshots share most of their leaves: each is read once.
@@ -141,6 +154,8 @@ class ReferenceCheck {
       if (next_leaf) {
         close_leaf();
         leaf = next_leaf;
+        DRKIT_ASSIGN(const bool listed, is_listed(format::PackType::meta, *next_leaf));
+        if (!listed) ++of_leaf.unlisted;
       }
       DRKIT_ASSIGN(const std::optional<format::Record> record, manifest.next(ctx_));
       if (!record) break;
@@ -151,24 +166,40 @@ class ReferenceCheck {
   }
 
   Result<void> look_at(const format::Record& record, Lack& lack) {
-    const std::uint64_t before = lack.chunks;
+    const bool first = lack.lost == 0;
     DRKIT_TRY(repo::visit_extents(ctx_, *chunks_, record,
                                   [&](std::uint64_t, const format::Extent& extent) { return look_at(extent, lack); }));
-    if (lack.chunks == before) return {};
-    if (before == 0) lack.first_path = record.entry.path;
-    ++lack.files;
+    if (first && lack.lost > 0) lack.first_path = record.entry.path;
     return {};
   }
 
   Result<void> look_at(const format::Extent& extent, Lack& lack) {
     DRKIT_ASSIGN(const std::vector<repo::Location> copies, chunks_->index().find(format::PackType::data, extent.chunk));
-    if (copies.empty()) ++lack.chunks;
-    // One that was added since is there.
-    const auto is_there = [this](const repo::Location& l) { return l.pack >= missing_.size() || !missing_[l.pack]; };
-    if (std::any_of(copies.begin(), copies.end(), is_there)) return {};
+    const auto is_good = [this](const repo::Location& copy) { return listed(copy) && !missing(copy); };
+    if (std::any_of(copies.begin(), copies.end(), is_good)) return {};
+    const auto is_there = [this](const repo::Location& copy) { return !missing(copy); };
+    if (std::any_of(copies.begin(), copies.end(), is_there)) {
+      ++lack.unlisted;
+      return {};
+    }
+    if (copies.empty()) {
+      // Also reads what packs that no index object lists say of themselves.
+      const auto found = chunks_->locate(ctx_, extent.chunk);
+      if (!found && found.error().code() != ErrorCode::corrupt) return found.error();
+      ++(found ? lack.unlisted : lack.lost);
+    }
     for (const repo::Location& copy : copies) lack.packs.insert(copy.pack);
     return {};
   }
+
+  Result<bool> is_listed(format::PackType type, const format::ChunkId& id) {
+    DRKIT_ASSIGN(const std::vector<repo::Location> copies, chunks_->index().find(type, id));
+    return std::any_of(copies.begin(), copies.end(), [this](const repo::Location& copy) { return listed(copy); });
+  }
+
+  // Packs that came to the index since are there, and came because none lists them.
+  bool listed(const repo::Location& copy) const { return copy.pack < packs_.size() && packs_[copy.pack].listed; }
+  bool missing(const repo::Location& copy) const { return copy.pack < missing_.size() && missing_[copy.pack]; }
 
   void report_missing() {
     for (const auto& [pack, snapshots] : needed_by_) lost_.insert(pack);

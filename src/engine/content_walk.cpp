@@ -65,7 +65,8 @@ Result<void> ContentWalk::add(const format::Record& record) {
 
 Result<void> ContentWalk::add_piece(std::shared_ptr<const Entry> entry, const format::Extent& extent) {
   ++chunk_count_;
-  const auto location = reader_.chunks->locate(ctx_, extent.chunk, std::uint64_t{extent.chunk_offset} + extent.length_bytes);
+  const auto location =
+      reader_.chunks->locate(ctx_, extent.chunk, std::uint64_t{extent.chunk_offset} + extent.length_bytes);
   if (!location && location.error().code() != ErrorCode::corrupt) return location.error();
   const bool fits = location && extent.length_bytes <= location->plain_bytes &&
                     extent.chunk_offset <= location->plain_bytes - extent.length_bytes;

@@ -57,6 +57,7 @@ Result<void> refuse_useless(const SourceOptions& options, const std::string& sch
   DRKIT_TRY(refuse(!postgres && options.mode != "auto", "mode", kServers, source));
   DRKIT_TRY(refuse(!postgres && options.what != "cluster", "what", kServers, source));
   DRKIT_TRY(refuse(!postgres && options.max_rate_kib != 0, "max_rate_kib", kServers, source));
+  DRKIT_TRY(refuse(scheme != "exec" && !options.name.empty(), "name", "commands", source));
   const bool dump = options.what == "dump";
   constexpr std::string_view kDumps = "dumps of PostgreSQL";
   DRKIT_TRY(refuse(!(postgres && dump) && !options.databases.empty(), "databases", kDumps, source));
@@ -74,7 +75,8 @@ Result<std::unique_ptr<Source>> open_source(const Context&, std::string_view add
   if (scheme == "exec") {
     const std::string_view command = address.substr(std::string_view("exec:").size());
     if (command.empty()) return Error(ErrorCode::invalid_argument, "a command must follow exec:");
-    return make_process_source(std::string(command));
+    return options.name.empty() ? make_process_source(std::string(command))
+                                : make_process_source(std::string(command), options.name);
   }
   if (scheme.empty() || scheme == "file") {
     DRKIT_ASSIGN(std::string path, registry::directory_of(address));

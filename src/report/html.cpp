@@ -70,8 +70,9 @@ std::string verdict(const Report& report, const SeverityCounts& counts) {
     return fmt::format("<div class=\"verdict warning\">! Partial: {}</div>", partial_reasons(report));
   }
   const std::size_t warnings = counts[static_cast<std::size_t>(Severity::warning)];
-  const std::string sample =
-      report.sample_percent < 100 ? fmt::format(" in a sample of {} %", report.sample_percent) : "";
+  const std::string sample = report.sample_percent < 100    ? fmt::format(" in a sample of {} %", report.sample_percent)
+                             : report.not_looked_at.empty() ? ""
+                                                            : " in what was looked at";
   if (warnings > 0) {
     return fmt::format("<div class=\"verdict warning\">✓ No damage{}, {} {}</div>", sample, human_count(warnings),
                        warnings == 1 ? "warning" : "warnings");

@@ -107,8 +107,23 @@ class Losses(Honesty):
         report, *answers = self.check(code=0, password=False)
         self.assertTrue(report["not_looked_at"])
         self.in_all("without a key", answers)
+        self.assertIn("no damage found in what was looked at", answers[0])
+        self.assertIn("No damage found in what was looked at", answers[1])
         self.assertEqual(report["snapshots"], [])
         self.check(code=5)
+
+    def test_a_key_that_only_writes_finds_lost_packs_and_says_what_it_cannot_read(self):
+        self.init_and_backup()
+        key = self.dir / "writer"
+        self.run_drkit("keygen", key)
+        self.run_drkit("key", "add", self.repo, "--recipient", f"{key}.pub", "--role", "write")
+        report, *answers = self.check("--key-file", key, code=0, password=False)
+        self.assertEqual(len(report["not_looked_at"]), 1)
+        self.in_all("this key may add backups and not read them", answers)
+        pack = self.objects_below("data")[0]
+        pack.unlink()
+        report, *_ = self.check("--key-file", key, code=5, password=False)
+        self.assertEqual(self.named(report, "pack_missing"), {str(pack.relative_to(self.repo))})
 
     def test_a_wrong_password_is_not_passed_over(self):
         self.init_and_backup()
@@ -131,6 +146,7 @@ class Requests(Honesty):
         for words in (["latest"], []):
             done = self.run_drkit("check", self.repo, *words, "--level", "boot", code=2)
             self.one_line_error(done, "invalid_argument")
+            self.assertIn("can be started", done.err)
             self.assertIn("highest=files", done.err)
         document = self.run_drkit("check", self.repo, "latest", "--level", "boot", "--json", code=2).json
         self.assertEqual(document["error"]["context"]["highest"], "files")

@@ -80,6 +80,9 @@ class ExitCodes(harness.Case):
                                ("exec:echo", ["--mode", "local"]), ("exec:echo", ["--what", "dump"]),
                                ("exec:echo", ["--limit-source", "1MiB"]), (self.tree, ["--mode", "stream"]),
                                (self.tree, ["--what", "dump"]), (self.tree, ["--limit-source", "1MiB"]),
+                               (self.tree, ["--database", "shop"]), (self.tree, ["--bin-dir", "/usr/bin"]),
+                               ("postgres:host=/nowhere", ["--database", "shop"]),
+                               ("postgres:host=/nowhere", ["--bin-dir", "/usr/bin"]),
                                ("postgres:host=/nowhere", ["--exclude", "**"]),
                                ("postgres:host=/nowhere", ["--one-file-system"]),
                                ("postgres:host=/nowhere", ["--what", "dump", "--mode", "local"])):
@@ -88,6 +91,31 @@ class ExitCodes(harness.Case):
             self.assertIn("source=", result.err)
             self.assertRegex(result.err, option[-2 if len(option) > 1 else 0].strip("-").replace("-", "[-_]"))
         self.assertEqual(self.run_drkit("snapshots", self.repo, "--json").json["snapshots"], [])
+
+    def test_2_addresses_of_servers(self):
+        self.init()
+        for verb in (["backup", self.repo], ["wal", "receive", self.repo]):
+            for address in ("postgres:host=/nowhere password=hush", "postgres://u:hush@localhost/x"):
+                result = self.run_drkit(*verb, address, code=2)
+                self.one_line_error(result, "invalid_argument")
+                self.assertIn("PGPASSWORD", result.err)
+                self.assertNotIn("hush", result.err)
+            result = self.run_drkit(*verb, "postgres:host=/nowhere bogus=1", code=2)
+            self.assertIn("option=bogus", result.err)
+
+    def test_2_options_that_the_target_does_not_know(self):
+        self.init_and_backup()
+        for option in (["--standby"], ["--no-tablespaces"], ["--bin-dir", "/usr/bin"]):
+            result = self.run_drkit("restore", self.repo, "latest", self.dir / "out", *option, code=2)
+            self.one_line_error(result, "invalid_argument")
+            self.assertFalse((self.dir / "out").exists())
+
+    def test_0_without_a_place_for_the_cache(self):
+        self.init_and_backup()
+        blocked = self.dir / "blocked"
+        blocked.write_text("no folder")
+        result = self.run_drkit("snapshots", self.repo, "--cache-dir", blocked / "cache")
+        self.assertEqual(result.err.count("no local cache"), 1, result.err)
 
     def test_2_init_without_any_way_in(self):
         self.one_line_error(self.run_drkit("init", self.repo, password=False, code=2), "invalid_argument")

@@ -289,7 +289,7 @@ TEST_CASE("a database that was copied to the place of a dropped one comes back w
   back_up(ctx, repository, server);
   const ino_t before = inode();
   bool same = false;
-  for (int attempt = 0; attempt < 10 && !same; ++attempt) {
+  for (int attempt = 0; attempt < 20 && !same; ++attempt) {
     sql(at, "DROP DATABASE place");
     sql(at, "CREATE DATABASE place OID 60000 TEMPLATE second STRATEGY file_copy");
     same = inode() == before;

@@ -64,7 +64,15 @@ def test_a_mirror_of_open_storages(tmp_path):
 def test_a_mirror_by_its_address(tmp_path):
     copies = places(tmp_path)
     address = "mirror:quorum=2|" + "|".join(map(str, copies))
-    check_catching_up(lambda: address, tmp_path, copies)
+    check_catching_up(lambda: drkit.open_storage(address, create=True), tmp_path, copies)
+    # An empty place, such as a disk that is not mounted, is filled only by whoever says that it may be made.
+    shutil.rmtree(copies[2])
+    copies[2].mkdir()
+    with drkit.Repository.open(address, password="x") as repo:
+        with pytest.warns(drkit.PartialWarning, match="on copy 3"):
+            report = repo.settle_mirror()
+    assert "has no repository" in report.gaps[0].reason
+    assert not list(copies[2].iterdir())
 
 
 def test_pending_compare_and_heal(tmp_path):

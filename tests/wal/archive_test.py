@@ -99,7 +99,10 @@ class Archive(Case):
         self.assertEqual(report["problems"], [])
         forked = [line for line in report["timelines"] if line["timeline"] == 2][0]
         self.assertEqual(forked["parent"], 1)
-        newest, document = self.pitr(primary, "--latest")
+        # Both go on from the newest snapshot: nobody guesses.
+        asked = self.run_drkit("pitr", self.repo, "--plan", "--latest", code=2)
+        self.assertIn("say which one: timeline 1 to ", asked.stderr)
+        newest, document = self.pitr(primary, "--latest", "--timeline", "2")
         self.assertEqual(document["plan"]["timeline"], 2)
         self.assertEqual(self.rows(newest), list(range(1, 31)) + list(range(1031, 1036)))
         newest.stop("immediate")

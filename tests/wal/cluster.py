@@ -159,10 +159,9 @@ class Case(unittest.TestCase):
         return cluster, f"-p {port} -k {folder}"
 
     def pitr(self, source, *words, code=0, archive=False):
-        """Recovers and starts a cluster beside `source`; it and what drkit said. It archives only when asked to: its new
-        timeline would be the newest one of the repository."""
+        """Recovers and starts a cluster beside `source`; it and what drkit said. It archives only when asked to."""
         cluster, options = self.beside(source)
         document = self.json("pitr", self.repo, cluster.folder / "data", *words, "--start", "--bin-dir", cluster.bin,
-                             "--server-options", f"{options} -c archive_mode={'on' if archive else 'off'}", "--spool", self.home / "fetched",
-                             "--prefetch", "2", code=code)
+                             "--server-options", options, "--spool", self.home / "fetched", "--prefetch", "2",
+                             *(["--keep-archiving"] if archive else []), code=code)
         return cluster, document

@@ -140,7 +140,7 @@ class Asynchronous(Killing):
 
     # From the last transaction in the repository to the primary's end: that is as much as can be missing.
     def measure(self, lost_at):
-        stored = self.json("pitr", self.repo, "--plan", "--latest")["plan"]["stop_time_ns"] / 1e9
+        stored = self.json("pitr", self.repo, "--plan", "--latest", "--unread")["plan"]["stop_time_ns"] / 1e9
         last = max(max(writer.noted().values()) for writer in self.writers)
         self.note(lost_at - stored if last > stored else 0.0)
 

@@ -38,7 +38,7 @@ class Origin {
          const std::vector<TimelineId>& timelines)
       : ctx_(ctx), repository_(repository), archive_(repository), point_(point), timelines_(timelines) {}
 
-  Result<std::string> difference() const;
+  Result<LogOrigin> compare_all() const;
 
  private:
   Result<std::optional<Bytes>> own(TimelineId timeline, Lsn start) const;
@@ -118,24 +118,27 @@ Result<std::string> Origin::find_checkpoint() const {
                format_lsn(at));
 }
 
-Result<std::string> Origin::difference() const {
+Result<LogOrigin> Origin::compare_all() const {
   const std::uint64_t size = point_.segment_bytes;
-  if (!is_wal_segment_size(size) || point_.end_lsn <= point_.start_lsn) return std::string();
-  bool held = false;
+  LogOrigin origin;
+  if (!is_wal_segment_size(size) || point_.end_lsn <= point_.start_lsn) return origin;
   const Lsn last = (point_.end_lsn - 1) / size * size;
-  DRKIT_ASSIGN(std::string different, compare(point_.timeline, last, held));
+  DRKIT_ASSIGN(origin.different, compare(point_.timeline, last, origin.holds_log));
   const Lsn first = point_.checkpoint_lsn / size * size;
-  if (different.empty() && point_.checkpoint_lsn != 0 && first != last) {
-    DRKIT_ASSIGN(different, compare(point_.start_timeline, first, held));
+  if (origin.different.empty() && point_.checkpoint_lsn != 0 && first != last) {
+    DRKIT_ASSIGN(origin.different, compare(point_.start_timeline, first, origin.holds_log));
   }
-  return held ? Result<std::string>(std::move(different)) : find_checkpoint();
+  if (!origin.holds_log) {
+    DRKIT_ASSIGN(origin.different, find_checkpoint());
+  }
+  return origin;
 }
 
 }  // namespace
 
-Result<std::string> log_difference(const Context& ctx, const Repository& repository, const BasePoint& point,
-                                   const std::vector<TimelineId>& timelines) {
-  return Origin(ctx, repository, point, timelines).difference();
+Result<LogOrigin> compare_origin(const Context& ctx, const Repository& repository, const BasePoint& point,
+                                 const std::vector<TimelineId>& timelines) {
+  return Origin(ctx, repository, point, timelines).compare_all();
 }
 
 std::vector<TimelineId> timelines_through(const WalMap& map, const BasePoint& point) {
@@ -157,7 +160,9 @@ Result<std::string> compare_with_log(const Context& ctx, const Repository& repos
     return Error(ErrorCode::permission_denied, "this key may not read what snapshots say about the log");
   }
   const auto point = base_point_of(snapshot);
-  return point ? log_difference(ctx, repository, *point, {point->timeline}) : Result<std::string>(std::string());
+  if (!point) return std::string();
+  DRKIT_ASSIGN(LogOrigin origin, compare_origin(ctx, repository, *point, {point->timeline}));
+  return std::move(origin.different);
 }
 
 }  // namespace drkit

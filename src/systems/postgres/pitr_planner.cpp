@@ -21,13 +21,14 @@ std::string short_id(const BasePoint& point) { return point.snapshot.id.substr(0
 
 // Who goes on from a snapshot with another cluster's log gets a cluster that never was.
 Result<void> PitrPlanner::require_own_log(const BasePoint& point) const {
-  DRKIT_ASSIGN(const std::string different, log_difference(ctx_, repository_, point, timelines_through(map_, point)));
-  if (different.empty()) return {};
-  std::string message = different + "; the snapshot leads to its own end alone: take it with the target immediate";
+  DRKIT_ASSIGN(const LogOrigin origin, compare_origin(ctx_, repository_, point, timelines_through(map_, point)));
+  if (origin.different.empty()) return {};
+  std::string message =
+      origin.different + "; the snapshot leads to its own end alone: take it with the target immediate";
   for (auto other = way_.points.rbegin(); options_.snapshot.empty() && other != way_.points.rend(); ++other) {
     if (other->end_lsn > point.end_lsn || other->snapshot.id == point.snapshot.id) continue;
-    DRKIT_ASSIGN(const std::string its, log_difference(ctx_, repository_, *other, timelines_through(map_, *other)));
-    if (!its.empty()) continue;
+    DRKIT_ASSIGN(const LogOrigin its, compare_origin(ctx_, repository_, *other, timelines_through(map_, *other)));
+    if (!its.different.empty()) continue;
     message += ", or name the snapshot of the stored log's branch, such as " + short_id(*other);
     break;
   }
@@ -37,6 +38,15 @@ Result<void> PitrPlanner::require_own_log(const BasePoint& point) const {
 Result<PitrPlan> PitrPlanner::from(const BasePoint& point, Lsn stop, std::int64_t time_ns) const {
   if (stop > point.end_lsn) DRKIT_TRY(require_own_log(point));
   PitrPlan plan;
+  if (stop <= point.end_lsn) {
+    DRKIT_ASSIGN(const LogOrigin origin, compare_origin(ctx_, repository_, point, timelines_through(map_, point)));
+    if (!origin.different.empty() && !origin.holds_log) {
+      return Error(ErrorCode::precondition_failed,
+                   origin.different + "; the snapshot holds no log of its own, so nothing can be recovered from it");
+    }
+    plan.own_log_only = !origin.different.empty();
+    if (plan.own_log_only) ctx_.write_log(LogLevel::warning, origin.different + "; recovery takes nothing of it");
+  }
   plan.snapshot = point.snapshot;
   plan.target = target_;
   plan.system_id = point.system_id;
@@ -215,7 +225,19 @@ Result<PitrPlan> PitrPlanner::plan() const {
   return Error(ErrorCode::invalid_argument, "unknown kind of target");
 }
 
+// The server reads ahead of what it replays, and gives up when it is not given what it asks for. How far, records
+// decide: behind a switch of segments the next one begins at once.
+Result<bool> PitrPlanner::is_damaged_behind(Lsn stop) const {
+  const std::uint64_t size = map_.segment_bytes();
+  const Lsn next = (stop + size - 1) / size * size;
+  if (map_.is_damaged(path_, next)) return true;
+  DRKIT_ASSIGN(const LogWalk walk, walk_log(ctx_, archive_, map_, path_, next, next + 1));
+  return !walk.problem.empty();
+}
+
 Result<void> PitrPlanner::prove(PitrPlan& plan) const {
+  // The snapshot's own log, which restoring it proves.
+  if (plan.own_log_only) return {};
   Lsn begin = plan.start_lsn;
   for (const BasePoint& point : way_.points) {
     // What the log lacks of the backup itself is in the snapshot.
@@ -223,7 +245,10 @@ Result<void> PitrPlanner::prove(PitrPlan& plan) const {
   }
   DRKIT_ASSIGN(const LogWalk walk, walk_log(ctx_, archive_, map_, path_, begin, plan.stop_lsn));
   plan.log_was_read = walk.problem.empty();
-  if (walk.problem.empty()) return {};
+  if (walk.problem.empty()) {
+    DRKIT_ASSIGN(plan.stops_before_damage, is_damaged_behind(plan.stop_lsn));
+    return {};
+  }
   Error error(ErrorCode::corrupt, "log that recovery needs is damaged: " + walk.problem +
                                       (walk.last_record > plan.start_lsn
                                            ? "; recovery is possible up to the position " + format_lsn(walk.last_record)

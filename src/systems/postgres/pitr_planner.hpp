@@ -48,6 +48,7 @@ class PitrPlanner {
   Result<std::optional<FoundMark>> first_mark(const MarkQuery& query, const BasePoint*& base) const;
   Result<void> tell_namesakes(const MarkQuery& query, const FoundMark& chosen) const;
   Result<std::string> end_words(const BasePoint& point, Lsn end) const;
+  Result<bool> is_damaged_behind(Lsn stop) const;
   MarkQuery mark_query() const;
 
   const Context& ctx_;

@@ -2,6 +2,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include <drkit/pitr.hpp>
 
 #include "base/posix_file.hpp"
@@ -12,6 +14,8 @@
 
 namespace drkit::systems::postgres {
 namespace {
+
+constexpr int kReadsAhead = 15;  // the first release that does
 
 std::string quoted(const std::string& text) {
   std::string result = "'";
@@ -44,11 +48,13 @@ std::string action_name(PitrAction action) {
   return action == PitrAction::pause ? "pause" : action == PitrAction::promote ? "promote" : "shutdown";
 }
 
-std::string settings_text(const PitrPlan& plan, const PitrSettings& settings) {
+std::string settings_text(const PitrPlan& plan, const PitrSettings& settings, int major) {
   const PitrTarget& target = plan.target;
   std::string text = "\n# recovery by drkit\n";
   const auto set = [&](const char* name, const std::string& value) { text += name + (" = " + quoted(value)) + "\n"; };
-  set("restore_command", settings.restore_command);
+  // The server prefers what the archive gives it to what lies in pg_wal.
+  set("restore_command", plan.own_log_only ? "false" : settings.restore_command);
+  if (plan.stops_before_damage && major >= kReadsAhead) set("recovery_prefetch", "off");
   // The configuration that came with the snapshot may name another target. The server takes one at a time and reads
   // these in order, so the one that counts comes last.
   const std::pair<const char*, PitrKind> kinds[] = {{"recovery_target", PitrKind::immediate},
@@ -97,7 +103,8 @@ Result<void> write_pitr_settings(const std::string& data_dir, const PitrPlan& pl
   const std::string standby = data_dir + "/standby.signal";
   const auto disabled = base::rename_replace(AT_FDCWD, standby, AT_FDCWD, standby + ".disabled");
   if (!disabled && disabled.error().code() != ErrorCode::not_found) return disabled.error();
-  const std::string text = settings_text(plan, settings);
+  DRKIT_ASSIGN(const auto version, base::read_text_file(data_dir + "/PG_VERSION"));
+  const std::string text = settings_text(plan, settings, version ? std::atoi(version->c_str()) : 0);
   DRKIT_TRY(write_owned(data_dir + "/postgresql.auto.conf", O_APPEND, as_bytes(text), owner));
   DRKIT_TRY(write_owned(data_dir + "/recovery.signal", O_TRUNC, {}, owner));
   return base::fsync_directory(data_dir);

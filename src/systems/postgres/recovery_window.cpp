@@ -171,8 +171,9 @@ Result<void> compare_points(const Context& ctx, const Repository& repository, St
   for (BasePoint& point : stored.points) {
     DRKIT_TRY(ctx.check_cancelled());
     if (!stored.maps.contains(point.system_id)) continue;
-    DRKIT_ASSIGN(point.other_log,
-                 log_difference(ctx, repository, point, timelines_through(stored.map_of(point), point)));
+    DRKIT_ASSIGN(LogOrigin origin,
+                 compare_origin(ctx, repository, point, timelines_through(stored.map_of(point), point)));
+    point.other_log = std::move(origin.different);
   }
   return {};
 }

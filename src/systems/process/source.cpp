@@ -8,6 +8,8 @@ namespace drkit {
 namespace systems::process {
 namespace {
 
+constexpr std::string_view kStandardOutput = "stdout";
+
 // The command's name without its arguments or variables, which may hold secrets.
 std::string program_of(std::string_view command) {
   while (true) {
@@ -62,7 +64,9 @@ class ProcessSource final : public Source {
  public:
   ProcessSource(std::string command, std::string name) : command_(std::move(command)), name_(std::move(name)) {}
 
-  SourceInfo info() const override { return {"process", "exec:" + program_of(command_), false, true}; }
+  SourceInfo info() const override {
+    return {"process", "exec:" + (name_ == kStandardOutput ? program_of(command_) : name_), false, true};
+  }
 
   Result<void> begin(const Context& ctx) override {
     DRKIT_TRY(ctx.check_cancelled());

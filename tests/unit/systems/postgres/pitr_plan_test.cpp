@@ -90,6 +90,7 @@ TEST_CASE_FIXTURE(Forked, "the log of another branch of history is not joined to
   const auto own = plan(PitrKind::immediate);
   REQUIRE_MESSAGE(own.ok(), words(own));
   CHECK(own->snapshot.id == after.id);
+  CHECK(own->own_log_only);
   const auto old = plan(PitrKind::latest, [&](PitrOptions& o) { o.snapshot = before.id; });
   REQUIRE_MESSAGE(old.ok(), words(old));
   CHECK(old->stop_lsn == kStart + 6 * kSegment);
