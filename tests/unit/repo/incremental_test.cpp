@@ -166,5 +166,5 @@ TEST_CASE("a node's id is no piece of a file, and the other way round") {
   CHECK((*reader)->read(Context(), format::PackType::meta, meta).ok());
   CHECK_FALSE((*reader)->read(Context(), format::PackType::data, meta).ok());
   CHECK_FALSE((*reader)->read(Context(), format::PackType::meta, data).ok());
-  CHECK_FALSE((*reader)->locate(meta).ok());
+  CHECK_FALSE((*reader)->locate(Context(), meta).ok());
 }
