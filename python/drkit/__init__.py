@@ -49,12 +49,12 @@ from ._repository import Repository, check_objects
 from ._restore import RestorePlan
 from ._spi import Check, ObjectInfo, Source, Storage, StorageInfo
 from ._storage import open_storage
+from ._values import lsn_text
 from ._wal import (
     RecoveryWindow,
     WalObject,
     get_wal,
     list_wal,
-    lsn_text,
     push_wal,
     receive_wal,
     recovery_window,

@@ -65,6 +65,10 @@ class PitrPlan:
         self.wal_bytes: int = facts["wal_bytes"]
         #: Of latest: "end of log", or why later log is not reached: "hole", "gap". Else "".
         self.ended_by: str = facts["ended_by"]
+        #: All that will be replayed opens and goes on without a break.
+        self.log_was_read: bool = facts["log_was_read"]
+        #: That were possible, when there are several: dicts of timeline, end_lsn and end_time_ns.
+        self.timelines: list[dict[str, int]] = facts["timelines"]
 
     @property
     def start_lsn_text(self) -> str:
@@ -116,13 +120,17 @@ class PitrPlan:
             log=log,
         )
 
-    def write_settings(self, data_dir: PathText, restore_command: str, *, action: str = "promote") -> None:
+    def write_settings(
+        self, data_dir: PathText, restore_command: str, *, action: str = "promote", keep_archiving: bool = False
+    ) -> None:
         """Writes into the restored data directory what makes the server recover to the target, synced.
 
         restore_command: as the server shall call it, with %f and %p. action: "promote", "pause" or "shutdown".
+        keep_archiving: the recovered server archives as the original did; otherwise archiving is off, so that a trial
+        leaves nothing in the repository.
         Errors: PreconditionFailedError (a server runs in it), NotFoundError (no data directory).
         """
-        self._handle.write_settings(os.fspath(data_dir), restore_command, action)
+        self._handle.write_settings(os.fspath(data_dir), restore_command, action, keep_archiving)
 
     def start(
         self,
@@ -160,6 +168,7 @@ class PitrPlan:
         restore_command: str,
         *,
         action: str = "promote",
+        keep_archiving: bool = False,
         tablespaces: Optional[Mapping[str, PathText]] = None,
         tablespaces_under: Optional[PathText] = None,
         bin_dir: Optional[PathText] = None,
@@ -173,7 +182,7 @@ class PitrPlan:
         self.restore(
             data_dir, tablespaces=tablespaces, tablespaces_under=tablespaces_under, progress=progress, log=log
         )
-        self.write_settings(data_dir, restore_command, action=action)
+        self.write_settings(data_dir, restore_command, action=action, keep_archiving=keep_archiving)
         return self.start(
             data_dir,
             action=action,
@@ -198,15 +207,21 @@ def plan_pitr(
     timeline: Optional[int] = None,
     system_id: Optional[int] = None,
     snapshot: Optional[SnapshotName] = None,
+    read_log: bool = True,
     log: Optional[Log] = None,
 ) -> PitrPlan:
     """Chooses the snapshot and proves that the log leads to the target; writes nothing.
 
+    The log is the snapshot's own, opens, and goes on without a break; read_log False believes its names and sizes.
+
     Exactly one of time (a datetime with a zone), lsn (a number, or "1/A0000028"), xid, name (of a restore point),
     immediate (as soon as the snapshot is consistent) and latest (the end of the log).
-    inclusive: False stops just before the target. timeline: else the newest. system_id: when there are several clusters.
+    inclusive: False stops just before the target. timeline: else the one that the newest snapshot leads
+    to; InvalidArgumentError asks for it when there are several. snapshot: also a partial one. system_id: when there are
+    several clusters.
     Errors: NotFoundError (the target lies outside of what can be recovered: the message says what can be),
-    InvalidArgumentError, PermissionDeniedError (a write key), CorruptError.
+    InvalidArgumentError, PreconditionFailedError (the log is not this snapshot's), PermissionDeniedError (a write key),
+    CorruptError (log that is needed is damaged).
     """
     kinds = {
         "time": time is not None,
@@ -226,6 +241,6 @@ def plan_pitr(
     if snapshot is not None:
         start = (repository.find(snapshot) if isinstance(snapshot, str) else snapshot).id
     options = _core.PitrOptions(
-        chosen[0], time_ns, lsn_of(lsn or 0), xid or 0, name or "", inclusive, timeline, system_id, start
+        chosen[0], time_ns, lsn_of(lsn or 0), xid or 0, name or "", inclusive, timeline, system_id, start, read_log
     )
     return PitrPlan(repository, _core.plan_pitr(repository._handle, options, log))

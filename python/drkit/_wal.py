@@ -53,9 +53,9 @@ class WalObject:
 class RecoveryWindow:
     """Everything between start and end can be recovered to, from this snapshot.
 
-    ended_by is "end of log", "hole", "gap", "damaged" or "other history". proof is what was looked at: "names" (and sizes
-    of what is stored), "history" (that the log is the snapshot's own, too), "content" (and all of it was read). Units:
-    nanoseconds since the Unix epoch.
+    ended_by is "end of log", "hole", "gap", "damaged" or "other history". proof is what was looked at: "names" (and
+    sizes of what is stored), "history" (that the log is the snapshot's own, too), "content" (and all of it was read).
+    Units: nanoseconds since the Unix epoch.
     """
 
     system_id: int

@@ -30,12 +30,13 @@ PitrAction action_of(const std::string& name) {
 
 PitrOptions make_options(const std::string& kind, std::int64_t time_ns, std::uint64_t lsn, std::uint32_t xid,
                          std::string name, bool inclusive, std::optional<std::uint32_t> timeline,
-                         std::optional<std::uint64_t> system_id, std::string snapshot) {
+                         std::optional<std::uint64_t> system_id, std::string snapshot, bool read_log) {
   PitrOptions options;
   options.target = {kind_of(kind), time_ns, lsn, xid, std::move(name), inclusive};
   options.timeline = timeline;
   options.system_id = system_id;
   options.snapshot = std::move(snapshot);
+  options.read_log = read_log;
   return options;
 }
 
@@ -54,13 +55,23 @@ py::dict plan_dict(const PitrPlan& plan) {
   dict["stop_time_ns"] = plan.stop_time_ns;
   dict["wal_bytes"] = plan.wal_bytes;
   dict["ended_by"] = plan.ended_by;
+  dict["log_was_read"] = plan.log_was_read;
+  py::list timelines;
+  for (const PitrTimeline& end : plan.timelines) {
+    py::dict one;
+    one["timeline"] = end.timeline;
+    one["end_lsn"] = end.end_lsn;
+    one["end_time_ns"] = end.end_time_ns;
+    timelines.append(one);
+  }
+  dict["timelines"] = timelines;
   return dict;
 }
 
 void write_settings(const PitrPlan& plan, const py::object& data_dir, std::string restore_command,
-                    const std::string& action) {
+                    const std::string& action, bool keep_archiving) {
   const std::string place = path_from_python(data_dir);
-  const PitrSettings settings{std::move(restore_command), action_of(action)};
+  const PitrSettings settings{std::move(restore_command), action_of(action), keep_archiving};
   Job job;
   job.run([&](const Context&) { return write_pitr_settings(place, plan, settings); });
 }

@@ -211,7 +211,9 @@ TEST_CASE("a standby is backed up too, and its copy boots as a server of its own
   const auto saved = save(ctx, **source, folder / "saved");
   REQUIRE_MESSAGE(saved.ok(), words(saved));
   CHECK(saved->receipt.at("backup_from") == "standby");
-  const auto target = make_postgres_target(make_plain_target, (folder / "restored").string());
+  PostgresRestoreOptions as_it_is;
+  as_it_is.keep_standby = true;
+  const auto target = make_postgres_target(make_plain_target, (folder / "restored").string(), as_it_is);
   REQUIRE(target.ok());
   REQUIRE(restore(ctx, *saved, **target).ok());
   REQUIRE(fs::exists(folder / "restored" / "standby.signal"));

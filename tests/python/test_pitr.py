@@ -115,9 +115,12 @@ def test_from_log_to_a_recovered_server(place, server, archive):
         with pytest.raises(drkit.InvalidArgumentError):
             drkit.plan_pitr(archive, **wrong)
     latest = drkit.plan_pitr(archive, latest=True)
+    assert latest.log_was_read and latest.timelines == []
+    assert not drkit.plan_pitr(archive, latest=True, read_log=False).log_was_read
+    assert {line["proof"] for line in drkit.verify_wal(archive, read=True)["windows"]} == {"content"}
     assert latest.ended_by == "end of log" and latest.stop_lsn_text >= end and latest.stop_time is not None
-    by_time = drkit.plan_pitr(archive, time=latest.stop_time)
-    assert by_time.stop_lsn <= latest.stop_lsn
+    by_time = drkit.plan_pitr(archive, time=latest.stop_time - timedelta(milliseconds=1))
+    assert by_time.stop_lsn < latest.stop_lsn
     assert drkit.plan_pitr(archive, lsn=middle).snapshot.id == snapshot.id
     plan = drkit.plan_pitr(archive, name="after two", snapshot=snapshot)
     assert plan.start_lsn < plan.stop_lsn <= latest.stop_lsn
@@ -145,6 +148,7 @@ def test_from_log_to_a_recovered_server(place, server, archive):
         server_options=f"-p {port} -k {copy} -c archive_mode=off", timeout=120,
     )
     assert reached.finished, reached.message
+    assert "archive_mode = 'off'" in (copy / "data/postgresql.auto.conf").read_text()
     assert reached.timeline == 2 and reached.lsn_text == plan.stop_lsn_text
     assert Server(copy).sql("select string_agg(id::text, ',' order by id) from history") == "1,2"
     assert reached.to_dict()["lsn_text"] == reached.lsn_text

@@ -4,10 +4,10 @@ import pathlib
 import subprocess
 import unittest
 
-from cluster import Case, as_server, wait_for
+from cluster import SERVERS, Case, Cluster, as_server, wait_for
 
 
-class Branches(Case):
+class Archiving(Case):
     def setUp(self):
         super().setUp()
         self.push = f"{self.drkit} wal push {self.repo} %p --password-file {self.password}"
@@ -19,6 +19,8 @@ class Branches(Case):
         name = cluster.sql(f"insert into history values ({row})", "select pg_walfile_name(pg_switch_wal())")
         wait_for("the archiver", lambda: cluster.sql("select coalesce(last_archived_wal, '') from pg_stat_archiver") >= name)
 
+
+class Branches(Archiving):
     def start_copy(self, data, *settings):
         """Starts what `restore` made, as somebody does who knows nothing of recovery."""
         copy, options = self.beside(self.primary)
@@ -124,6 +126,27 @@ class Branches(Case):
         victim.write_bytes(whole)
         self.assertEqual(self.json("wal", "verify", self.repo, "--read")["problems"], [])
         self.json("check", self.repo, "latest", "--level", "chunks")
+
+
+class Standbys(Archiving):
+    def test_a_standby_is_backed_up_without_an_alarm(self):
+        self.backup(self.primary)
+        self.archived(self.primary, 1)
+        standby = Cluster(self.dir / "standby")
+        subprocess.run([SERVERS / "postgres.sh", "standby", standby.folder, self.primary.folder], check=True,
+                       stdout=subprocess.DEVNULL)
+        self.addCleanup(standby.stop, "immediate")
+        self.primary.sql("insert into history values (2)", "checkpoint")
+        taken = self.backup(standby)
+        self.assertEqual(taken["receipt"]["backup_from"], "standby")
+        self.assertEqual(self.json("wal", "verify", self.repo)["problems"], [])
+        self.archived(self.primary, 3)
+        report = self.json("wal", "verify", self.repo, "--read")
+        self.assertEqual(report["problems"], [])
+        window = [one for one in report["windows"] if one["snapshot"] == taken["id"]][0]
+        self.assertNotEqual(window["start_lsn"], window["end_lsn"])
+        plan = self.json("pitr", self.repo, "--plan", "--latest")["plan"]
+        self.assertEqual((plan["snapshot"], plan["log_was_read"]), (taken["id"], True))
 
 
 class Words(Case):

@@ -54,7 +54,10 @@ Result<ClusterFacts> cluster_for(const Context& ctx, const WalArchive& archive, 
   if (known) clusters = {*known};
   if (clusters.empty()) return Error(ErrorCode::not_found, "the repository holds no log");
   if (clusters.size() > 1) {
-    return Error(ErrorCode::invalid_argument, "the repository holds the log of several clusters: say which one");
+    std::string list;
+    for (const std::uint64_t id : clusters) list += (list.empty() ? "" : ", ") + std::to_string(id);
+    return Error(ErrorCode::invalid_argument,
+                 "the repository holds the log of several clusters: say which one by its system identifier: " + list);
   }
   ClusterFacts facts;
   facts.system_id = *clusters.begin();
