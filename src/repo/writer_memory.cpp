@@ -15,6 +15,8 @@ constexpr std::string_view kPurpose = "drkit writer memory 1";
 constexpr std::string_view kMagic = "drkitwm1";
 constexpr std::size_t kNameBytes = 16;
 constexpr std::uint64_t kMaxDirectoryBytes = std::uint64_t{128} << 20;
+constexpr std::uint32_t kMaxChunkBytes = std::uint32_t{64} << 20;
+constexpr int kLevel = 1;
 constexpr std::uint64_t kMaxItems = std::uint64_t{1} << 24;
 
 Error damaged(std::string_view problem) { return format::corrupt("this machine's memory of its last backup", problem); }
@@ -54,14 +56,27 @@ Bytes MemorySeal::associated(std::string_view part, ByteView identity) const {
   return out.take();
 }
 
-Result<Bytes> MemorySeal::seal_chunk(const crypto::ChunkId& id, ByteView plain) const {
-  return crypto::seal_bytes(key_.view(), associated("chunk", id), plain, crypto::system_random());
+// Extents of scattered pages repeat the id of the chunk that holds them all.
+Result<Bytes> MemorySeal::seal_chunk(const crypto::ChunkId& id, ByteView plain, codec::Encoder& encoder) const {
+  base::LargeBuffer scratch;
+  DRKIT_ASSIGN(const codec::Encoded encoded, encoder.encode(plain, kLevel, scratch));
+  base::ByteWriter out;
+  out.u8(static_cast<std::uint8_t>(encoded.codec));
+  out.u32(static_cast<std::uint32_t>(plain.size()));
+  out.raw(encoded.bytes);
+  return crypto::seal_bytes(key_.view(), associated("chunk", id), out.view(), crypto::system_random());
 }
 
 Result<Bytes> MemorySeal::open_chunk(format::PackType type, const crypto::ChunkId& id, ByteView sealed) const {
-  auto plain = crypto::open_bytes(key_.view(), associated("chunk", id), sealed);
-  if (!plain) return damaged("a part of it does not open");
-  if (crypto::chunk_id(id_key_, static_cast<std::uint8_t>(type), crypto::sha256(*plain)) == id) return plain;
+  const auto opened = crypto::open_bytes(key_.view(), associated("chunk", id), sealed);
+  if (!opened) return damaged("a part of it does not open");
+  base::ByteReader in(*opened);
+  const auto codec = static_cast<codec::CodecId>(in.u8());
+  const std::uint32_t size = in.u32();
+  if (!in.ok() || size > kMaxChunkBytes) return damaged("a part of it is malformed");
+  Bytes plain(size);
+  if (!codec::decode(codec, in.raw(in.left()), plain)) return damaged("a part of it does not decode");
+  if (crypto::chunk_id(id_key_, static_cast<std::uint8_t>(type), crypto::sha256(plain)) == id) return plain;
   return damaged("a part of it is another than its id says");
 }
 
@@ -120,7 +135,7 @@ Result<void> decode_memory_directory(ByteView plain, RememberedSnapshot& snapsho
   for (std::uint64_t left = in.varint_upto(kMaxItems); left > 0 && in.ok(); --left) {
     const auto id = in.array<32>();
     const std::uint64_t offset = in.varint_upto(kMaxMemoryBytes);
-    places[id] = {offset, static_cast<std::uint32_t>(in.varint_upto(2 * format::kMaxNodeBytes))};
+    places[id] = {offset, static_cast<std::uint32_t>(in.varint_upto(2 * kMaxChunkBytes))};
   }
   return in.done() ? Result<void>() : damaged("its directory is malformed");
 }

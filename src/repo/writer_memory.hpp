@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/draft_file.hpp"
+#include "codec/codec.hpp"
 #include "repo/checkpoints.hpp"
 #include "repo/chunk_source.hpp"
 
@@ -42,7 +43,7 @@ class MemorySeal {
   /// The file; its name says nothing to who has no key.
   std::string path() const { return folder_ + "/" + name_; }
   const std::string& folder() const { return folder_; }
-  Result<Bytes> seal_chunk(const crypto::ChunkId& id, ByteView plain) const;
+  Result<Bytes> seal_chunk(const crypto::ChunkId& id, ByteView plain, codec::Encoder& encoder) const;
   /// Errors: corrupt, also when it is not the chunk of this id.
   Result<Bytes> open_chunk(format::PackType type, const crypto::ChunkId& id, ByteView sealed) const;
   Result<Bytes> seal_directory(ByteView plain) const;
@@ -106,6 +107,7 @@ class MemoryDraft {
   const std::uint64_t max_bytes_;
   std::mutex mutex_;  ///< of the following
   std::optional<base::DraftFile> file_;
+  codec::Encoder encoder_;
   std::uint64_t size_ = 0;
   MemoryPlaces places_;
 };

@@ -66,7 +66,7 @@ void MemoryDraft::keep(const crypto::ChunkId& id, ByteView plain) {
 
 Result<void> MemoryDraft::append(const crypto::ChunkId& id, ByteView plain) {
   if (!file_ || places_.contains(id)) return {};
-  DRKIT_ASSIGN(const Bytes sealed, seal_.seal_chunk(id, plain));
+  DRKIT_ASSIGN(const Bytes sealed, seal_.seal_chunk(id, plain, encoder_));
   if (sealed.size() > max_bytes_ - size_) {
     return Error(ErrorCode::no_space, "it is larger than a machine remembers")
         .with("limit_bytes", std::to_string(max_bytes_));

@@ -230,6 +230,23 @@ TEST_CASE("a memory that grows too large is given up, and the old one stays") {
   CHECK(made.recall()->snapshot().id == made.snapshot.id);
 }
 
+TEST_CASE("extents that name one chunk again and again take next to no place") {
+  Remembered made;
+  std::vector<format::Extent> pages(8192);
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    pages[i] = {made.second, 0, static_cast<std::uint32_t>(16384 * (i % 64)), 8192};
+  }
+  const Bytes node = format::encode_extents(pages);
+  CHECK(node.size() > 250'000);
+  const crypto::ChunkId id = id_of(made.impl, format::PackType::meta, node);
+  const auto draft = MemoryDraft::begin(Context(), made.impl, kOwner);
+  REQUIRE(draft);
+  draft->keep(id, node);
+  draft->finish(made.snapshot);
+  CHECK(fs::file_size(made.path) < 20'000);
+  CHECK(made.recall()->read(Context(), format::PackType::meta, id).value() == node);
+}
+
 TEST_CASE("of too many memories the oldest go") {
   TempDir dir;
   const auto now = fs::file_time_type::clock::now();
