@@ -267,8 +267,8 @@ Result<void> close_lease(const Context& ctx, Repository::Impl& impl, const Lease
 }
 
 Result<format::Digest> commit_snapshot(const Context& ctx, Repository::Impl& impl, const Lease& lease,
-                                      const ContentKey& content_key, format::SnapshotPublic public_part,
-                                      const format::SnapshotPrivate& private_part) {
+                                       const ContentKey& content_key, format::SnapshotPublic public_part,
+                                       const format::SnapshotPrivate& private_part) {
   std::vector<DamagedSnapshot> damaged;
   DRKIT_ASSIGN(const std::vector<LoadedSnapshot> before, load_snapshots(ctx, impl, &damaged));
   for (const DamagedSnapshot& snapshot : damaged) {
