@@ -64,8 +64,8 @@ struct CreateOptions {
 
 struct OpenOptions {
   Credential credential;
-  /// Directory of this repository's local cache (index objects of a storage that is not "file" or "mem", at most 1 GiB)
-  /// and rollback memory; empty: none is kept between opens. One that cannot be made is a warning in the log, and none.
+  /// Directory of this repository's local cache (index objects unless of "file" or "mem", at most 1 GiB), of rollback
+  /// memory and of a write-only key's last backups; empty: none. One that cannot be made is a warning in the log.
   std::string cache_directory;
   /// Upper bound of the memory of every operation. Units: bytes. At least 64 MiB.
   std::uint64_t memory_bytes = 256ULL << 20;

@@ -16,6 +16,7 @@
 #include "repo/record_sorter.hpp"
 #include "repo/snapshots.hpp"
 #include "repo/stock.hpp"
+#include "repo/writer_memory.hpp"
 
 namespace drkit {
 namespace {
@@ -51,6 +52,7 @@ class BackupRun {
     // Nothing is put any more once the lease is gone.
     parent_.reset();
     manifest_.reset();
+    draft_.reset();
     chunks_.reset();
     // A lease that stays behind costs nothing but a later prune's patience.
     Context uncancelled = ctx_;
@@ -65,15 +67,18 @@ class BackupRun {
   Result<void> copy_source() {
     DRKIT_ASSIGN(std::shared_ptr<repo::Index> index, repo::take_stock(ctx_, *impl_));
     DRKIT_ASSIGN(chunks_, repo::ChunkWriter::open(ctx_, impl_, options_.compression_level, std::move(index)));
-    manifest_ = std::make_unique<repo::ManifestWriter>(*chunks_);
     DRKIT_TRY(source_.begin(ctx_));
     const SourceInfo info = source_.info();
     snapshot_.source_kind = info.kind;
     snapshot_.source_name = info.name;
     own_config_ = place_of_config(impl_->storage->info().name, info.name);
     if (info.ordered || info.concurrent_streams || info.compares) {
-      DRKIT_ASSIGN(parent_, engine::Parent::open(ctx_, impl_, options_.parent, snapshot_));
+      memory_ = repo::WriterMemory::open(ctx_, *impl_, owner());
+      DRKIT_ASSIGN(parent_, engine::Parent::open(ctx_, impl_, options_.parent, snapshot_, memory_));
+      draft_ = repo::MemoryDraft::begin(ctx_, *impl_, owner());
     }
+    manifest_ = std::make_unique<repo::ManifestWriter>(*chunks_, draft_.get());
+    asked_again_ = {info.asks_again.begin(), info.asks_again.end()};
     if (!info.ordered) sorter_.emplace(impl_->spool_directory(), impl_->budget.spool_bytes);
     if (auto earlier = parent_ ? parent_->for_source(ctx_) : std::nullopt) {
       if (source_.info().compares) DRKIT_TRY(list_missing(*earlier));
@@ -89,7 +94,7 @@ class BackupRun {
     std::optional<engine::ReadAhead> ahead;
     if (!info.ordered && !info.concurrent_streams && !by_name) ahead.emplace(ctx_, source_);
     engine::ReadCrew crew(ctx_, ahead ? *ahead : source_, impl_->keys.chunker_key, *chunks_, *manifest_, parent_.get(),
-                          meter_);
+                          draft_.get(), meter_);
     partial_allowed_ = info.entry_errors_are_partial;
     DRKIT_TRY(crew.run(info.concurrent_streams ? impl_->budget.readers : 1,
                        [this](engine::EntryResult&& result) { return deliver(std::move(result)); }));
@@ -136,6 +141,10 @@ class BackupRun {
     }
     if (record.entry.problem) return take_problem(std::move(record));
     if (has_content(record.entry)) count_file(result);
+    // What is taken over goes through no writer.
+    if (draft_ && memory_ && result.unchanged) {
+      draft_->carry(*memory_, record, asked_again_.contains(record.entry.path));
+    }
     DRKIT_TRY(keep(record));
     return ctx_.clock->steady() >= next_checkpoint_ ? make_checkpoint() : Result<void>();
   }
@@ -200,8 +209,9 @@ class BackupRun {
     snapshot_.stats.bytes_stored = chunks_->bytes_stored();
     snapshot_.private_readable = true;
     format::SnapshotPrivate private_part{root.node, root.level, receipt_, snapshot_.problems};
-    DRKIT_TRY(
-        repo::commit_snapshot(ctx_, *impl_, lease_, chunks_->content_key(), {false, snapshot_, {}}, private_part));
+    DRKIT_ASSIGN(const format::Digest digest, repo::commit_snapshot(ctx_, *impl_, lease_, chunks_->content_key(),
+                                                                    {false, snapshot_, {}}, private_part));
+    if (draft_) draft_->finish({snapshot_.id, digest, root, receipt_, snapshot_.problems});
     meter_.finish(snapshot_.stats.bytes_stored);
     // The snapshot is there: what cannot be tidied up does no harm.
     const auto tidied = repo::remove_checkpoints(ctx_, *impl_, owner());
@@ -225,6 +235,9 @@ class BackupRun {
   SourceReceipt receipt_;
   std::unique_ptr<repo::ChunkWriter> chunks_;
   std::unique_ptr<repo::ManifestWriter> manifest_;
+  std::shared_ptr<repo::WriterMemory> memory_;
+  std::unique_ptr<repo::MemoryDraft> draft_;
+  std::unordered_set<std::string> asked_again_;  ///< paths
   std::unique_ptr<engine::Parent> parent_;
   std::optional<repo::RecordSorter> sorter_;
 };

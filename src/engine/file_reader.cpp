@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "repo/writer_memory.hpp"
+
 namespace drkit::engine {
 namespace {
 
@@ -89,6 +91,7 @@ Result<void> FileReader::cut_chunks(chunk::Chunker& chunker, bool at_end) {
 Result<void> FileReader::take_chunk(std::size_t size) {
   const ByteView plain = window_.view().subspan(consumed_, size);
   const crypto::ChunkId id = chunks_.id_of(format::PackType::data, hash_.update(plain));
+  if (draft_ != nullptr) draft_->keep(id, plain);
   DRKIT_ASSIGN(const bool is_new, store_chunk(id, size));
   result_.size_bytes += size;
   ++result_.chunks;

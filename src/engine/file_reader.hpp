@@ -37,6 +37,8 @@ class FileReader {
   /// Stream::read -> Chunker -> SHA-256 and chunk id -> ChunkWriter::add. Errors: the stream's come with
   /// `source_failed` set, all others end the backup.
   Result<FileResult> read(const Context& ctx, Stream& stream, const ReadProgress& progress, bool& source_failed);
+  /// Of the files read from now on every chunk is given to it as well; null: to nobody.
+  void remember_in(repo::MemoryDraft* draft) { draft_ = draft; }
 
  private:
   Result<ReadResult> fill(const Context& ctx, Stream& stream, bool& source_failed);
@@ -54,6 +56,7 @@ class FileReader {
   crypto::ChunkedSha256 hash_;
   ExtentList extents_;
   FileResult result_;
+  repo::MemoryDraft* draft_ = nullptr;
 };
 
 }  // namespace drkit::engine

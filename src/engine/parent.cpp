@@ -1,5 +1,6 @@
 #include "engine/parent.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include <drkit/spi/source.hpp>
@@ -22,8 +23,10 @@ bool is_fragmented(const format::Record& record) {
 }  // namespace
 
 Result<std::unique_ptr<Parent>> Parent::open(const Context& ctx, std::shared_ptr<Repository::Impl> impl,
-                                             const std::string& choice, const Snapshot& current) {
-  if (choice == "none" || impl->keys.role != KeyRole::full) return std::unique_ptr<Parent>();
+                                             const std::string& choice, const Snapshot& current,
+                                             std::shared_ptr<repo::WriterMemory> memory) {
+  if (choice == "none") return std::unique_ptr<Parent>();
+  if (impl->keys.role != KeyRole::full) return recall(ctx, *impl, choice, std::move(memory));
   // Damaged ones are no parents; the commit warns of them.
   std::vector<DamagedSnapshot> damaged;
   DRKIT_ASSIGN(const std::vector<repo::LoadedSnapshot> all, repo::load_snapshots(ctx, *impl, &damaged));
@@ -48,6 +51,36 @@ Result<std::unique_ptr<Parent>> Parent::open(const Context& ctx, std::shared_ptr
     parent->root_ = chosen->manifest;
     parent->snapshot_ = chosen->value;
   }
+  return parent;
+}
+
+Result<std::unique_ptr<Parent>> Parent::recall(const Context& ctx, Repository::Impl& impl, const std::string& choice,
+                                               std::shared_ptr<repo::WriterMemory> memory) {
+  if (memory == nullptr && choice == "auto") return std::unique_ptr<Parent>();
+  std::vector<DamagedSnapshot> damaged;
+  DRKIT_ASSIGN(const std::vector<repo::LoadedSnapshot> all, repo::load_snapshots(ctx, impl, &damaged));
+  const auto chosen = std::find_if(all.rbegin(), all.rend(), [&](const repo::LoadedSnapshot& snapshot) {
+    return choice == "auto" ? snapshot.value.id == memory->snapshot().id : snapshot.value.id.starts_with(choice);
+  });
+  if (chosen == all.rend() && choice != "auto") {
+    return Error(ErrorCode::not_found, "no such parent snapshot").with("snapshot", choice);
+  }
+  if (memory == nullptr) return std::unique_ptr<Parent>();
+  const repo::RememberedSnapshot& known = memory->snapshot();
+  const bool same =
+      chosen != all.rend() && chosen->value.id == known.id && chosen->object_digest == known.object_digest;
+  if (!same) {
+    ctx.write_log(LogLevel::warning, choice == "auto"
+                                         ? "the snapshot that this machine remembers is not there: everything is read"
+                                         : "this machine remembers another snapshot: everything is read");
+    return std::unique_ptr<Parent>();
+  }
+  std::unique_ptr<Parent> parent(new Parent(memory));
+  parent->manifests_.push_back({repo::ManifestReader(memory, known.manifest)});
+  parent->root_ = known.manifest;
+  parent->snapshot_ = chosen->value;
+  parent->snapshot_.receipt = known.receipt;
+  parent->snapshot_.problems = known.problems;
   return parent;
 }
 

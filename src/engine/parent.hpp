@@ -8,6 +8,7 @@
 #include "repo/chunk_writer.hpp"
 #include "repo/manifest_reader.hpp"
 #include "repo/snapshots.hpp"
+#include "repo/writer_memory.hpp"
 
 namespace drkit::engine {
 
@@ -15,10 +16,12 @@ namespace drkit::engine {
 /// not finish. Thread-safety: one thread.
 class Parent {
  public:
-  /// Null when there is nothing to compare with, or it may not be read. Errors: not_found when `choice` names a
+  /// Null when there is nothing to compare with, or it may not be read. Who may only write has its memory alone, as
+  /// long as the snapshot of which it speaks is there, and nothing else. Errors: not_found when `choice` names a
   /// snapshot that is not there.
   static Result<std::unique_ptr<Parent>> open(const Context& ctx, std::shared_ptr<Repository::Impl> impl,
-                                              const std::string& choice, const Snapshot& current);
+                                              const std::string& choice, const Snapshot& current,
+                                              std::shared_ptr<repo::WriterMemory> memory);
 
   /// What the stored file of the same path is good for, as the stream says; nothing when that is nothing, or when not
   /// all of its chunks are there. REQUIRES: entries come in path order, else those out of order find nothing.
@@ -45,13 +48,15 @@ class Parent {
     std::optional<format::Record> current = {};
     bool ended = false;
   };
-  explicit Parent(std::shared_ptr<repo::ChunkReader> reader) : reader_(std::move(reader)) {}
+  static Result<std::unique_ptr<Parent>> recall(const Context& ctx, Repository::Impl& impl, const std::string& choice,
+                                                std::shared_ptr<repo::WriterMemory> memory);
+  explicit Parent(std::shared_ptr<repo::ChunkSource> reader) : reader_(std::move(reader)) {}
   Result<std::optional<Found>> find_in(const Context& ctx, Manifest& manifest, Stream& stream,
                                        const repo::ChunkWriter& chunks);
   Result<bool> load(const Context& ctx, Found& found, const repo::ChunkWriter& chunks);
   Result<std::optional<Bytes>> read_file(const Context& ctx, const std::string& path, std::uint64_t max_bytes);
 
-  std::shared_ptr<repo::ChunkReader> reader_;
+  std::shared_ptr<repo::ChunkSource> reader_;
   std::vector<Manifest> manifests_;         ///< the checkpoint's first: it is newer
   std::optional<repo::ManifestRoot> root_;  ///< of the snapshot
   Snapshot snapshot_;

@@ -1,5 +1,6 @@
 #include "engine/read_crew.hpp"
 
+#include <algorithm>
 #include <thread>
 #include <vector>
 
@@ -121,6 +122,8 @@ Result<void> ReadCrew::compare_with_parent(Taken& taken) {
 Result<void> ReadCrew::read(Readers& readers, Taken& taken) {
   Entry& entry = taken.result.record.entry;
   bool source_failed = false;
+  const auto& asked = info_.asks_again;
+  readers.whole.remember_in(std::find(asked.begin(), asked.end(), entry.path) == asked.end() ? nullptr : draft_);
   const auto progress = [&](std::uint64_t bytes) { meter_.advance(entry.path, bytes, chunks_.bytes_stored()); };
   auto result = taken.earlier ? readers.parts.read(ctx_, *taken.stream, *taken.earlier, progress, source_failed)
                               : readers.whole.read(ctx_, *taken.stream, progress, source_failed);

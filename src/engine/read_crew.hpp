@@ -29,7 +29,7 @@ class ReadCrew {
   using Deliver = std::function<Result<void>(EntryResult&&)>;
 
   ReadCrew(const Context& ctx, Source& source, const Secret& chunker_key, repo::ChunkWriter& chunks,
-           repo::ManifestWriter& manifest, Parent* parent, ProgressMeter& meter)
+           repo::ManifestWriter& manifest, Parent* parent, repo::MemoryDraft* draft, ProgressMeter& meter)
       : ctx_(ctx),
         source_(source),
         info_(source.info()),
@@ -37,6 +37,7 @@ class ReadCrew {
         chunks_(chunks),
         manifest_(manifest),
         parent_(parent),
+        draft_(draft),
         meter_(meter) {}
 
   /// Reads the source to its end. Errors: the first of any thread.
@@ -71,6 +72,7 @@ class ReadCrew {
   repo::ChunkWriter& chunks_;
   repo::ManifestWriter& manifest_;
   Parent* parent_;
+  repo::MemoryDraft* draft_;
   ProgressMeter& meter_;
 
   std::mutex source_mutex_;

@@ -15,6 +15,7 @@
 #include "base/buffer.hpp"
 #include "codec/codec.hpp"
 #include "crypto/chunk_id.hpp"
+#include "repo/chunk_source.hpp"
 #include "repo/impl.hpp"
 
 namespace drkit::repo {
@@ -34,7 +35,7 @@ struct FrameRef {
 };
 
 /// Thread-safety: any thread.
-class ChunkReader {
+class ChunkReader final : public ChunkSource {
  public:
   static Result<std::shared_ptr<ChunkReader>> open(const Context& ctx, std::shared_ptr<Repository::Impl> impl);
 
@@ -55,7 +56,7 @@ class ChunkReader {
 
   /// One chunk, whole and verified, from any good copy; a bad one is logged. For manifests and single files: keeps the
   /// last frames. Errors: that of the first copy when none is good.
-  Result<Bytes> read(const Context& ctx, format::PackType type, const crypto::ChunkId& id);
+  Result<Bytes> read(const Context& ctx, format::PackType type, const crypto::ChunkId& id) override;
   /// A chunk of a file that is bad in the frame: of the whole pack, or of another one. Errors: `why` when there is no
   /// good one.
   Result<Bytes> read_elsewhere(const Context& ctx, const crypto::ChunkId& id, const FrameRef& bad, const Error& why);

@@ -116,7 +116,7 @@ Result<std::optional<format::ChunkId>> ManifestReader::at_leaf(const Context& ct
   return std::optional(leaf_->id);
 }
 
-Result<void> visit_extents(const Context& ctx, ChunkReader& chunks, const format::Record& record,
+Result<void> visit_extents(const Context& ctx, ChunkSource& chunks, const format::Record& record,
                            const ExtentVisitor& visit) {
   std::uint64_t offset = 0;
   const auto visit_list = [&](const std::vector<format::Extent>& extents) -> Result<void> {

@@ -16,7 +16,7 @@ namespace drkit::repo {
 /// Thread-safety: one thread.
 class ManifestReader {
  public:
-  ManifestReader(std::shared_ptr<ChunkReader> chunks, const ManifestRoot& root)
+  ManifestReader(std::shared_ptr<ChunkSource> chunks, const ManifestRoot& root)
       : chunks_(std::move(chunks)), root_(root) {}
 
   /// The next record, or nothing at the end. Errors: corrupt (also records out of order).
@@ -50,7 +50,7 @@ class ManifestReader {
                        const format::NodeRef* expected = nullptr);
   Result<bool> load_leaf(const Context& ctx);
 
-  std::shared_ptr<ChunkReader> chunks_;
+  std::shared_ptr<ChunkSource> chunks_;
   ManifestRoot root_;
   bool started_ = false;
   KnowsLeaf knows_;
@@ -62,7 +62,7 @@ class ManifestReader {
 
 /// Visits the extents of a record with their offsets in the file. Errors: corrupt when they do not fit the size.
 using ExtentVisitor = std::function<Result<void>(std::uint64_t file_offset, const format::Extent&)>;
-Result<void> visit_extents(const Context& ctx, ChunkReader& chunks, const format::Record& record,
+Result<void> visit_extents(const Context& ctx, ChunkSource& chunks, const format::Record& record,
                            const ExtentVisitor& visit);
 
 }  // namespace drkit::repo

@@ -3,6 +3,7 @@
 #include <drkit/spi/source.hpp>
 
 #include "crypto/sha256.hpp"
+#include "repo/writer_memory.hpp"
 
 namespace drkit::repo {
 namespace {
@@ -58,6 +59,7 @@ Result<format::ChunkId> ManifestWriter::store(ByteView node) {
   }
   const format::ChunkId id = chunks_.id_of(format::PackType::meta, crypto::sha256(node));
   DRKIT_TRY(chunks_.add(format::PackType::meta, id, node));
+  if (draft_ != nullptr) draft_->keep(id, node);
   return id;
 }
 

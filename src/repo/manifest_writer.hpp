@@ -10,6 +10,8 @@
 
 namespace drkit::repo {
 
+class MemoryDraft;
+
 struct ManifestRoot {
   format::ChunkId node{};
   unsigned level = 0;
@@ -18,7 +20,10 @@ struct ManifestRoot {
 /// Where a node ends depends on the paths alone, so snapshots that share entries share nodes. Memory: one node a level.
 class ManifestWriter {
  public:
-  explicit ManifestWriter(ChunkWriter& chunks) : chunks_(chunks) { format::begin_leaf(leaf_); }
+  /// `draft`: is given every node, too.
+  explicit ManifestWriter(ChunkWriter& chunks, MemoryDraft* draft = nullptr) : chunks_(chunks), draft_(draft) {
+    format::begin_leaf(leaf_);
+  }
 
   /// REQUIRES: paths come in entry_path_less order, none twice. Errors: internal otherwise; invalid_argument when the
   /// entry breaks a rule of the format, unsupported when it is too large.
@@ -37,6 +42,7 @@ class ManifestWriter {
   Result<void> close_inner(unsigned level);
 
   ChunkWriter& chunks_;
+  MemoryDraft* draft_;
   base::ByteWriter leaf_;
   std::uint64_t leaf_records_ = 0;
   std::string leaf_first_;

@@ -267,9 +267,9 @@ Result<void> close_lease(const Context& ctx, Repository::Impl& impl, const Lease
   return impl.storage->remove(ctx, object_key(kLeasePrefix, lease.id));
 }
 
-Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl, const Lease& lease,
-                                      const ContentKey& content_key, format::SnapshotPublic public_part,
-                                      const format::SnapshotPrivate& private_part) {
+Result<format::Digest> commit_snapshot(const Context& ctx, Repository::Impl& impl, const Lease& lease,
+                                       const ContentKey& content_key, format::SnapshotPublic public_part,
+                                       const format::SnapshotPrivate& private_part) {
   std::vector<DamagedSnapshot> damaged;
   DRKIT_ASSIGN(const std::vector<LoadedSnapshot> before, load_snapshots(ctx, impl, &damaged));
   for (const DamagedSnapshot& snapshot : damaged) {
@@ -292,8 +292,9 @@ Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl
   }
   DRKIT_TRY(ctx.check_cancelled());
   DRKIT_TRY(put_snapshot(ctx, impl, lease, bytes));
-  remember_commit(ctx, impl, public_part.predecessors, {base::to_hex(lease.id), crypto::sha256(bytes)});
-  return bytes.size();
+  const format::Digest digest = crypto::sha256(bytes);
+  remember_commit(ctx, impl, public_part.predecessors, {base::to_hex(lease.id), digest});
+  return digest;
 }
 
 Result<std::optional<LoadedSnapshot>> load_snapshot(const Context& ctx, Repository::Impl& impl, const std::string& id) {

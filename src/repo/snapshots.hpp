@@ -27,10 +27,11 @@ struct Lease {
 Result<Lease> open_lease(const Context& ctx, Repository::Impl& impl, const std::string& host);
 Result<void> close_lease(const Context& ctx, Repository::Impl& impl, const Lease& lease);
 
-/// Commits: the one object whose creation decides. Errors: precondition_failed when the lease was fenced.
-Result<std::uint64_t> commit_snapshot(const Context& ctx, Repository::Impl& impl, const Lease& lease,
-                                      const ContentKey& content_key, format::SnapshotPublic public_part,
-                                      const format::SnapshotPrivate& private_part);
+/// Commits: the one object whose creation decides. Answers its SHA-256. Errors: precondition_failed when the lease was
+/// fenced.
+Result<format::Digest> commit_snapshot(const Context& ctx, Repository::Impl& impl, const Lease& lease,
+                                       const ContentKey& content_key, format::SnapshotPublic public_part,
+                                       const format::SnapshotPrivate& private_part);
 
 /// Nothing when the object is a fence. Errors: not_found, corrupt.
 Result<std::optional<LoadedSnapshot>> load_snapshot(const Context& ctx, Repository::Impl& impl, const std::string& id);

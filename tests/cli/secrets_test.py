@@ -100,6 +100,27 @@ class Secrets(harness.Case):
             self.assertRegex(result.err, "^drkit: (permission_denied|bad_key): ")
         self.assertEqual(self.run_drkit("cat", self.repo, "latest", "more").out, b"written by the writer")
 
+    def test_a_writer_remembers_its_last_backup_unless_its_cache_is_gone(self):
+        self.init_and_backup()
+        path, public = self.keygen()
+        self.run_drkit("key", "add", self.repo, "--recipient", public, "--role", "write")
+        cache = self.dir / "cache of the host"
+
+        def read_files():
+            words = ("backup", self.repo, self.tree, "--json", "--key-file", path, "--cache-dir", cache)
+            stats = self.run_drkit(*words, password=False).json["snapshot"]["stats"]
+            return stats["files"] - stats["files_unchanged"]
+        self.assertGreater(read_files(), 1)
+        (self.tree / "more").write_text("one more")
+        self.assertEqual(read_files(), 1)
+        self.assertEqual(read_files(), 0)
+        for memory in cache.glob("*/writer/*"):
+            memory.write_bytes(b"damaged")
+        self.assertGreater(read_files(), 1)
+        self.assertEqual(read_files(), 0)
+        self.run_drkit("restore", self.repo, "latest", self.dir / "restored")
+        self.assert_same_tree(self.tree, self.dir / "restored")
+
     def test_rotation_keeps_old_snapshots_and_names_what_it_removed(self):
         self.init_and_backup()
         second = self.dir / "second"

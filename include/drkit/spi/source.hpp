@@ -66,6 +66,8 @@ struct SourceInfo {
   /// With ordered and concurrent_streams false: entries are nevertheless compared with the earlier snapshot, one by
   /// one.
   bool compares = false;
+  /// Paths of the files whose bytes it asks a later EarlierSnapshot for: a host that cannot read them back keeps them.
+  std::vector<std::string> asks_again = {};
 };
 
 /// What the source can tell when it is done. Keys are stable names such as "start_lsn", "timeline".

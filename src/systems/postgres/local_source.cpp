@@ -30,7 +30,9 @@ class LocalSource final : public Source {
         server_(std::move(server)),
         tally_(std::uint64_t{options_.max_rate_kib} * 1024) {}
 
-  SourceInfo info() const override { return {"postgres", server_name(parameters_), false, false, true}; }
+  SourceInfo info() const override {
+    return {"postgres", server_name(parameters_), false, false, true, false, {"backup_manifest"}};
+  }
   std::uint64_t estimated_bytes() const override { return tree_.bytes; }
   Result<void> begin(const Context& ctx) override;
   Result<void> compare_with(const Context& ctx, const EarlierSnapshot& earlier) override;

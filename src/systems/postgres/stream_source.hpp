@@ -21,7 +21,9 @@ class PostgresSource final : public Source {
   PostgresSource(ConnectionParameters parameters, PostgresOptions options)
       : parameters_(std::move(parameters)), options_(std::move(options)) {}
 
-  SourceInfo info() const override { return {"postgres", server_name(parameters_), false, false, false, compares_}; }
+  SourceInfo info() const override {
+    return {"postgres", server_name(parameters_), false, false, false, compares_, {"backup_manifest"}};
+  }
   std::uint64_t estimated_bytes() const override { return start_.total_bytes; }
   Result<void> begin(const Context& ctx) override;
   Result<void> compare_with(const Context& ctx, const EarlierSnapshot& earlier) override;
