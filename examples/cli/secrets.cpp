@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <span>
 
 namespace cli {
@@ -169,6 +170,25 @@ void take_environment() {
   values.storage_key_file = take_text("DRKIT_STORAGE_KEY_FILE");
   // Stays where it is: commands started later may need their agent.
   if (const char* agent = std::getenv("SSH_AUTH_SOCK"); agent != nullptr) values.agent_socket = agent;
+}
+
+std::map<std::string, std::string> storage_environment() {
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::string name(text.substr(0, text.find('=')));
+    const bool wanted = name.starts_with("AWS_") || name.ends_with("_proxy") || name.ends_with("_PROXY") ||
+                        name == "SSH_AUTH_SOCK" || name == "HOME";
+    if (wanted) variables[name] = text.substr(std::min(name.size() + 1, text.size()));
+  }
+  const Environment& values = environment();
+  if (values.storage_password)
+    variables["DRKIT_STORAGE_PASSWORD"] = std::string(drkit::as_text(values.storage_password->view()));
+  if (!values.storage_user.empty()) variables["DRKIT_STORAGE_USER"] = values.storage_user;
+  if (!values.storage_key_file.empty()) {
+    variables["DRKIT_STORAGE_KEY_FILE"] = std::filesystem::absolute(values.storage_key_file).string();
+  }
+  return variables;
 }
 
 Result<void> add_access(const AccessOptions& given, drkit::StorageOptions& options) {

@@ -1,6 +1,7 @@
 // secrets: where passwords and keys come from. The command line alone reads the environment; the library never does.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -51,6 +52,10 @@ drkit::Result<std::optional<drkit::Secret>> find_new_password(const drkit::Conte
 /// Fills in who opens a storage: the options first, then DRKIT_STORAGE_USER, DRKIT_STORAGE_PASSWORD and
 /// DRKIT_STORAGE_KEY_FILE, and the agent that SSH_AUTH_SOCK names.
 drkit::Result<void> add_access(const AccessOptions& given, drkit::StorageOptions& options);
+
+/// The variables by which a program started later opens the same storage as this one: what take_environment took of the
+/// storage's, and those of AWS, proxies and the agent. For a server's restore_command: nothing else inherits them.
+std::map<std::string, std::string> storage_environment();
 
 /// The first line of a file, at most 1 MiB, without its line ending; "-" reads standard input.
 drkit::Result<drkit::Secret> read_secret_file(const std::string& path, const std::string& what);

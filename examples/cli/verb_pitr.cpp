@@ -102,7 +102,8 @@ std::string server_word(const std::string& text) {
   return word;
 }
 
-// The server must reach the storage as this command does. What came from the environment is its own to set.
+// The server must reach the storage as this command does. What came from the environment it inherits when it is started
+// here, and has to be given when it is started otherwise.
 std::string storage_words(const AccessOptions& access) {
   std::string words;
   const auto add = [&](const char* option, const std::string& value, bool file) {
@@ -235,8 +236,10 @@ Result<int> run_pitr(Session& session, const PitrArguments& arguments) {
     document["restore"] = Json::parse(to_json(restored))["stats"];
   }
   if (arguments.start && !arguments.plan) {
+    PitrStartOptions start = arguments.start_options;
+    start.environment = storage_environment();
     DRKIT_ASSIGN(const PitrReached reached,
-                 start_pitr(session.context(), arguments.data_dir, plan, settings.action, arguments.start_options));
+                 start_pitr(session.context(), arguments.data_dir, plan, settings.action, start));
     document["reached"] = reached_json(reached);
     if (!reached.finished) {
       return Error(ErrorCode::precondition_failed, "the server did not reach the target: " + reached.message);
