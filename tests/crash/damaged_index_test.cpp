@@ -79,7 +79,9 @@ TEST_CASE("index objects that are gone stop no restore: the packs say what they 
   options.level = CheckLevel::chunks;
   const auto report = check(Context(), must_open(storage), &*snapshot, {}, options);
   REQUIRE_MESSAGE(report.ok(), report.error().to_string());
-  CHECK(report->findings.empty());
+  // The loss is told, and is the only one.
+  REQUIRE(report->findings.size() == 1);
+  CHECK(report->findings[0].code == "index_missing");
   // A pack that is gone, too, is what is missing then.
   for (const auto& [key, bytes] : objects_of(*storage)) {
     if (key.starts_with("data/")) REQUIRE(storage->remove(Context(), key).ok());

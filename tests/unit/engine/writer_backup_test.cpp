@@ -67,7 +67,7 @@ TEST_CASE("a writer takes over what did not change, night after night") {
   std::vector<std::pair<Snapshot, MemoryTree>> all;
   for (int night = 0; night < 4; ++night) {
     CAPTURE(night);
-    if (night > 0) tree["file-1"] = SeededRandom(static_cast<std::uint64_t>(night)).bytes(500'000);
+    if (night > 0) tree["file-1"] = SeededRandom(1000 + static_cast<std::uint64_t>(night)).bytes(500'000);
     all.emplace_back(back_up(place, tree), tree);
     const BackupStats& stats = all.back().first.stats;
     CHECK(stats.files == 903);
