@@ -65,8 +65,9 @@ class LocalStorage final : public Storage {
       reserve_is_whole_ = false;
       done = put_file(ctx, key, bytes, options);
     }
-    if (done) return done;
-    return for_key(std::move(done).error(), key);
+    if (!done) return for_key(std::move(done).error(), key);
+    keep_room(ctx);
+    return done;
   }
 
   Result<void> remove(const Context& ctx, std::string_view key) override {
@@ -159,13 +160,19 @@ class LocalStorage final : public Storage {
     if (!temp_directory_) {
       DRKIT_ASSIGN(temp_directory_, tree_.make_child(storage::local::kTempDirectory));
       storage::local::remove_stale_temp_files(ctx, temp_directory_.get());
-      reserve_.fill(ctx);
     }
     return temp_directory_.get();
   }
 
+  // For repositories alone: what is only probed or tested shall be left as it was.
+  void keep_room(const Context& ctx) {
+    if (room_is_kept_ || ::faccessat(tree_.root(), "config", F_OK, AT_SYMLINK_NOFOLLOW) != 0) return;
+    if (!room_is_kept_.exchange(true)) reserve_.fill(ctx);
+  }
+
   Tree tree_;
   const Reserve reserve_{tree_};
+  std::atomic<bool> room_is_kept_{false};
   std::atomic<bool> reserve_is_whole_{true};  ///< as far as this object knows
   std::mutex temp_mutex_;
   UniqueFd temp_directory_;
