@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <drkit/spi/conformance.hpp>
+#include <drkit/storage.hpp>
 
 #include "integration/s3_support.hpp"
 
