@@ -35,6 +35,10 @@ Result<bool> DirectWriter::write(int fd, ByteView bytes, std::uint64_t offset, s
   if (!fits(bytes, offset)) return false;
   const int direct = open(fd);
   if (direct < 0) return false;
+  // Into blocks that a file has, several threads write at the same time; into a hole, one after the other, each waiting
+  // for the disk (ext4). Where the call is unknown the write makes the blocks.
+  static_cast<void>(
+      ::fallocate(direct, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(bytes.size())));
   const auto written = base::pwrite_full(direct, bytes, offset, path);
   if (written) return true;
   // Some file systems say only now that they cannot; and after a write that fell short the rest may be no whole block.
