@@ -126,8 +126,7 @@ Result<void> check_present(const Context& ctx, Repository::Impl& impl, const His
     if (forgotten) return {};
     return Error(ErrorCode::corrupt,
                  "a snapshot is missing and was never forgotten: the storage was rolled back, or lost it; bring its "
-                 "newer "
-                 "state back, or forget the snapshot")
+                 "newer state back, or forget the snapshot")
         .with("key", snapshot_key(expected.id));
   }
   if (*digest == expected.object_digest || expected.object_digest == format::Digest{}) return {};
@@ -149,8 +148,8 @@ Result<std::set<std::string>> load_tombstones(const Context& ctx, Repository::Im
 }
 
 // Every snapshot named by a later one, or remembered by this machine, is there with the same bytes or was forgotten:
-// others are added to the damaged.
-Result<void> check_history(const Context& ctx, Repository::Impl& impl, const std::vector<LoadedSnapshot>& snapshots,
+// others move to the damaged.
+Result<void> check_history(const Context& ctx, Repository::Impl& impl, std::vector<LoadedSnapshot>& snapshots,
                            std::set<std::string> forgotten, std::vector<DamagedSnapshot>& damaged) {
   History history;
   history.forgotten = std::move(forgotten);
@@ -168,11 +167,13 @@ Result<void> check_history(const Context& ctx, Repository::Impl& impl, const std
     for (const format::Predecessor& expected : snapshot.predecessors) DRKIT_TRY(check(expected));
   }
   DRKIT_ASSIGN(const std::vector<format::Predecessor> remembered, load_heads(impl));
+  for (const format::Predecessor& expected : remembered) DRKIT_TRY(check(expected));
+  std::erase_if(snapshots, [&](const LoadedSnapshot& snapshot) { return history.damaged.contains(snapshot.value.id); });
   std::vector<format::Predecessor> heads = heads_of(snapshots);
   for (const format::Predecessor& expected : remembered) {
-    DRKIT_TRY(check(expected));
-    // Another program saw more than this listing did.
-    if (!history.present.contains(expected.id) && !history.forgotten.contains(expected.id)) heads.push_back(expected);
+    // Another program saw more than this listing did; and what stands in the place of another is never remembered.
+    const bool seen = history.present.contains(expected.id) && !history.damaged.contains(expected.id);
+    if (!seen && !history.forgotten.contains(expected.id)) heads.push_back(expected);
   }
   store_heads(ctx, impl, heads);
   return {};

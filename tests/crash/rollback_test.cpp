@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "crash/memory_tree.hpp"
+#include "repo/memory_of_heads.hpp"
 #include "testing/temp_dir.hpp"
 
 using namespace drkit;
@@ -170,4 +171,26 @@ TEST_CASE("a memory that is damaged or cannot be written is only a memory") {
   CHECK(repository.snapshots(Context()).ok());
   std::filesystem::remove_all(cache / repository.id());
   CHECK(repository.snapshots(Context()).ok());
+}
+
+TEST_CASE("a snapshot in the place of another is no good one, however often it is looked at") {
+  const TempDir cache;
+  const StoragePtr storage = new_repository();
+  Repository repository = must_open(storage, opening_with(cache));
+  const std::string first = must_back_up(repository, 1);
+  const std::string newest = must_back_up(repository, 2);
+  format::Digest another{};
+  another[0] = std::byte{1};
+  repo::store_heads(Context(), *repository.impl(), {{newest, another}});
+  for (int look = 0; look < 2; ++look) {
+    std::vector<DamagedSnapshot> damaged;
+    const auto listed = repository.snapshots(Context(), {}, &damaged);
+    REQUIRE(listed.ok());
+    REQUIRE(listed->size() == 1);
+    CHECK(listed->front().id == first);
+    REQUIRE(damaged.size() == 1);
+    CHECK(damaged[0].id == newest);
+    CHECK_FALSE(damaged[0].missing);
+    CHECK_FALSE(repository.snapshots(Context()).ok());
+  }
 }
