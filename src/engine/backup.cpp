@@ -177,12 +177,12 @@ class BackupRun {
   }
 
   void list_problem(Problem problem) {
-    // The snapshot's list is the warning.
-    ctx_.write_log(LogLevel::info, problem.path + ": " + problem.message);
     ++snapshot_.stats.problems;
     listed_bytes_ += problem.path.size() + problem.message.size();
-    if (snapshot_.problems.size() >= kListedProblems || listed_bytes_ > kListedProblemBytes) return;
-    snapshot_.problems.push_back(std::move(problem));
+    const bool listed = snapshot_.problems.size() < kListedProblems && listed_bytes_ <= kListedProblemBytes;
+    // The snapshot's list is the warning; what has no room in it is told here alone.
+    ctx_.write_log(listed ? LogLevel::info : LogLevel::warning, problem.path + ": " + problem.message);
+    if (listed) snapshot_.problems.push_back(std::move(problem));
   }
 
   Result<void> keep(const format::Record& record) {

@@ -23,8 +23,8 @@ class DRKIT_API Sink {
   virtual Result<void> write_at(const Context& ctx, std::uint64_t offset, ByteView bytes) = 0;
   /// Delta restores only: bytes now at the place, short at its end. The default knows none.
   virtual Result<std::size_t> read_at(const Context&, std::uint64_t, std::span<std::byte>) { return std::size_t{0}; }
-  /// Length and attributes are set, the file is complete. Destruction without close leaves no half-written file
-  /// under its final name.
+  /// Length and attributes are set, the file is complete. Destruction without close leaves no half-written file under
+  /// its final name; only one that a delta found there stays, as far as it was updated.
   virtual Result<void> close(const Context& ctx) = 0;
 };
 
