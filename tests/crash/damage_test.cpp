@@ -207,7 +207,9 @@ TEST_CASE("one bit of every byte of every object") {
   Bench bench(subject);
   std::uint64_t looked = 0;
   std::uint64_t noticed = 0;
-  for (const auto& [key, bytes] : subject.objects) {
+  for (const auto& object : subject.objects) {
+    const std::string& key = object.first;
+    const Bytes& bytes = object.second;
     CAPTURE(key);
     for (std::size_t i = 0; i < bytes.size(); ++i) {
       CAPTURE(i);
@@ -229,7 +231,9 @@ TEST_CASE("one bit of every byte of every object") {
 TEST_CASE("every object cut at every length, and with bytes after its end") {
   const Subject subject = make_subject();
   Bench bench(subject);
-  for (const auto& [key, bytes] : subject.objects) {
+  for (const auto& object : subject.objects) {
+    const std::string& key = object.first;
+    const Bytes& bytes = object.second;
     CAPTURE(key);
     for (std::size_t length = 0; length <= bytes.size() + 1; ++length) {
       if (length == bytes.size()) continue;
@@ -252,7 +256,8 @@ TEST_CASE("every object taken away") {
   OpenOptions options = with_key_file();
   options.cache_directory = cache.path();
   REQUIRE_FALSE(onlooker.look(storage, options).has_value());
-  for (const auto& [key, bytes] : subject.objects) {
+  for (const auto& object : subject.objects) {
+    const std::string& key = object.first;
     CAPTURE(key);
     storage->remove_object(key);
     const auto failure = onlooker.look(storage, options);
@@ -287,8 +292,10 @@ TEST_CASE("objects of one kind exchanged, copied over each other and put under n
       if (!slots && !a.starts_with("index/")) CHECK((named == a || named == b));
     }
   };
-  for (const auto& [a, bytes_a] : subject.objects) {
-    for (const auto& [b, bytes_b] : subject.objects) {
+  for (const auto& first : subject.objects) {
+    for (const auto& second : subject.objects) {
+      const std::string &a = first.first, &b = second.first;
+      const Bytes &bytes_a = first.second, &bytes_b = second.second;
       if (a == b) continue;
       CAPTURE(a);
       CAPTURE(b);

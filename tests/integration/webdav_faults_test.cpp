@@ -203,7 +203,7 @@ TEST_CASE("client or server killed in the middle of puts: what is visible is who
     }
     const auto files = visible_files(server.files() / "x");
     CHECK(files.size() > 3);
-    for (const auto& [name, size] : files) CHECK_MESSAGE(size == body.size(), name);
+    for (const auto& file : files) CHECK_MESSAGE(file.second == body.size(), file.first);
     std::size_t listed = 0;
     const StoragePtr storage = open_or_throw(server.address("x"), server.options());
     REQUIRE(storage

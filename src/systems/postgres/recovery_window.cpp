@@ -111,10 +111,10 @@ void find_problems(const WalMap& map, std::vector<WalProblem>& problems) {
     }
     for (std::size_t at = 1; at < timeline.spans.size(); ++at) {
       const Lsn from = timeline.spans[at - 1].end, to = timeline.spans[at].start;
-      const bool recorded = std::any_of(map.gaps().begin(), map.gaps().end(), [&](const WalName& gap) {
+      const bool recorded = std::any_of(map.gaps().begin(), map.gaps().end(), [&, id = id](const WalName& gap) {
         return gap.timeline == id && gap.start <= from && gap.end >= to;
       });
-      const bool told = std::any_of(map.damaged().begin(), map.damaged().end(), [&](const WalName& name) {
+      const bool told = std::any_of(map.damaged().begin(), map.damaged().end(), [&, id = id](const WalName& name) {
         return name.timeline == id && name.start <= from && name.end >= to;
       });
       if (!recorded && !told)

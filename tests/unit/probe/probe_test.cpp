@@ -158,7 +158,7 @@ TEST_CASE("a clock that is wrong is measured") {
 
 TEST_CASE("a storage that cannot be asked is an error, and what was put is removed") {
   const auto memory = make_memory_storage();
-  for (const std::uint64_t nth : {1, 2, 9, 30, 60}) {
+  for (const std::uint64_t nth : {1U, 2U, 9U, 30U, 60U}) {
     CAPTURE(nth);
     const auto failing = with_faults(memory, {.faults = {{.call = StorageCall::put, .nth = nth}}});
     const auto report = probe_storage({}, *failing, kQuick);

@@ -6,7 +6,7 @@ using drkit::repo::Budget;
 
 TEST_CASE("whatever the memory and the processors, the parts fit the whole") {
   constexpr std::size_t kMiB = std::size_t{1} << 20;
-  for (const std::uint64_t mib : {0, 64, 96, 128, 256, 512, 1024, 8192}) {
+  for (const std::uint64_t mib : {0U, 64U, 96U, 128U, 256U, 512U, 1024U, 8192U}) {
     for (const unsigned parallel : {0U, 1U, 2U, 3U, 8U, 64U}) {
       CAPTURE(mib);
       CAPTURE(parallel);

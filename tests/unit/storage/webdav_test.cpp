@@ -169,12 +169,13 @@ TEST_CASE("a listing that is not of what was asked for is no empty listing") {
       {ScriptedServer::response("207 Multi-Status", "<html>hello</html>"), ErrorCode::corrupt},
       {ScriptedServer::response("404 Gone", ""), ErrorCode::not_found},
       {ScriptedServer::response("302 Elsewhere", "", "Location: /x\r\n"), ErrorCode::unsupported}};
-  for (const auto& [answer, code] : answers) {
+  for (const auto& expected : answers) {
+    const std::string& answer = expected.first;
     CAPTURE(answer);
-    const Rude rude([&answer = answer](const std::string&) { return answer; });
+    const Rude rude([&answer](const std::string&) { return answer; });
     const auto listed = rude.storage->list({}, "", [](const ObjectInfo&) { return true; });
     REQUIRE_FALSE(listed.ok());
-    CHECK(listed.error().code() == code);
+    CHECK(listed.error().code() == expected.second);
   }
 }
 
