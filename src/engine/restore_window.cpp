@@ -15,7 +15,7 @@ constexpr std::size_t kMaxFiles = 8'192;
 constexpr std::size_t kMaxPieces = 32'768;
 constexpr std::size_t kMaxLargeFiles = 128;  // twice as many may be open at the same time
 constexpr std::uint64_t kMaxFetchBytes = std::uint64_t{4} << 20;
-constexpr unsigned kWaitingThreads = 1;                           // while one waits for the disk, the others compute
+constexpr unsigned kWaitingThreads = 2;                           // while some wait for the disk, the others compute
 constexpr std::uint64_t kMaxFetchGap = std::uint64_t{128} << 10;  // cheaper to read over than to ask again
 
 }  // namespace
@@ -26,6 +26,7 @@ Result<void> RestoreWindow::add(const format::Record& record) {
   File& file = *filling_.files.back();
   file.entry = record.entry;
   std::size_t pieces = 0;
+  std::uint64_t covered = 0;
   const auto add_piece = [&](std::uint64_t offset, const format::Extent& extent) -> Result<void> {
     auto location = chunks_->locate(ctx_, extent.chunk, std::uint64_t{extent.chunk_offset} + extent.length_bytes);
     if (!location) return Error(std::move(location).error()).with("path", record.entry.path);
@@ -41,9 +42,11 @@ Result<void> RestoreWindow::add(const format::Record& record) {
     ++filling_.piece_counts.back();
     ++file.left;
     ++pieces;
+    covered += extent.length_bytes;
     return {};
   };
   DRKIT_TRY(repo::visit_extents(ctx_, *chunks_, record, add_piece));
+  if (covered == record.entry.size_bytes) file.has_holes = false;
   file.adding = false;
   --file.left;
   if (pieces > 1 || delta_) ++filling_.large_files;
@@ -225,6 +228,7 @@ Result<Sink*> RestoreWindow::sink_of(File& file) {
   const std::lock_guard lock(file.opening);
   if (!file.sink) {
     DRKIT_ASSIGN(file.sink, target_.open(ctx_, file.entry));
+    if (!file.has_holes) DRKIT_TRY(file.sink->reserve(ctx_));
   }
   return file.sink.get();
 }

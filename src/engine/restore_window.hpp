@@ -46,8 +46,9 @@ class RestoreWindow {
  private:
   struct File {
     Entry entry;
-    bool adding = true;                ///< more may come; the collecting thread's alone
-    std::atomic<std::size_t> left{1};  ///< pieces to be written, and one more while adding
+    bool adding = true;                 ///< more may come; the collecting thread's alone
+    std::atomic<bool> has_holes{true};  ///< as far as is known
+    std::atomic<std::size_t> left{1};   ///< pieces to be written, and one more while adding
     bool closed = false;
     std::mutex opening;
     std::unique_ptr<Sink> sink;

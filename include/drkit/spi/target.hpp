@@ -20,6 +20,9 @@ namespace drkit {
 class DRKIT_API Sink {
  public:
   virtual ~Sink() = default;
+  /// Every byte of the entry's size will be written, so that the room for it can be taken at once: a hint, given before
+  /// the first write_at or not at all. Errors: no_space when there is none. The default does nothing.
+  virtual Result<void> reserve(const Context&) { return {}; }
   virtual Result<void> write_at(const Context& ctx, std::uint64_t offset, ByteView bytes) = 0;
   /// Delta restores only: bytes now at the place, short at its end. The default knows none.
   virtual Result<std::size_t> read_at(const Context&, std::uint64_t, std::span<std::byte>) { return std::size_t{0}; }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
 
 namespace drkit::systems::filesystem {
@@ -18,7 +19,23 @@ bool fits(ByteView bytes, std::uint64_t offset) {
   return bytes.size() >= kLeastBytes && (address | offset | bytes.size()) % kBlockBytes == 0;
 }
 
+// Into blocks that a file has, several threads write at the same time; into a hole, one after the other, each waiting
+// for the disk (ext4). Where the call is unknown the write makes the blocks.
+int allocate(int fd, std::uint64_t offset, std::uint64_t length) {
+  return ::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(length));
+}
+
 }  // namespace
+
+Result<void> DirectWriter::reserve(int fd, std::string_view path) {
+  if (size_bytes_ < kLeastBytes) return {};
+  if (allocate(fd, 0, size_bytes_) == 0) {
+    reserved_ = true;
+  } else if (errno == ENOSPC || errno == EDQUOT) {
+    return base::errno_error(errno, "take the room for the file", path);
+  }
+  return {};
+}
 
 int DirectWriter::open(int fd) {
   const std::lock_guard lock(mutex_);
@@ -35,10 +52,7 @@ Result<bool> DirectWriter::write(int fd, ByteView bytes, std::uint64_t offset, s
   if (!fits(bytes, offset)) return false;
   const int direct = open(fd);
   if (direct < 0) return false;
-  // Into blocks that a file has, several threads write at the same time; into a hole, one after the other, each waiting
-  // for the disk (ext4). Where the call is unknown the write makes the blocks.
-  static_cast<void>(
-      ::fallocate(direct, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(bytes.size())));
+  if (!reserved_) static_cast<void>(allocate(direct, offset, bytes.size()));
   const auto written = base::pwrite_full(direct, bytes, offset, path);
   if (written) return true;
   // Some file systems say only now that they cannot; and after a write that fell short the rest may be no whole block.

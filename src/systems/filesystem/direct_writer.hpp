@@ -1,6 +1,7 @@
 // Writes large pieces of a restored file past the page cache.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <string_view>
@@ -16,6 +17,8 @@ class DirectWriter {
   /// The file is new and will have this size.
   explicit DirectWriter(std::uint64_t size_bytes) : size_bytes_(size_bytes) {}
 
+  /// Takes the room for the whole file at once. fd as below. Errors: no_space.
+  Result<void> reserve(int fd, std::string_view path);
   /// fd: the file, open for writing. False: the caller has to write all of the bytes in the usual way.
   Result<bool> write(int fd, ByteView bytes, std::uint64_t offset, std::string_view path);
 
@@ -27,6 +30,7 @@ class DirectWriter {
   std::mutex mutex_;
   base::UniqueFd fd_;
   bool tried_ = false;
+  std::atomic<bool> reserved_{false};
 };
 
 }  // namespace drkit::systems::filesystem

@@ -43,6 +43,11 @@ class FileSink final : public Sink {
     if (file_.temporary.empty() && !file_.existed) ::unlinkat(file_.directory->get(), name().c_str(), 0);
   }
 
+  Result<void> reserve(const Context&) override {
+    if (file_.existed || entry_.type != EntryType::regular) return {};
+    return direct_.reserve(file_.fd.get(), entry_.path);
+  }
+
   Result<void> write_at(const Context& ctx, std::uint64_t offset, ByteView bytes) override {
     DRKIT_TRY(ctx.check_cancelled());
     const std::uint64_t end = offset + bytes.size();

@@ -7,6 +7,8 @@
 #include <drkit/restore.hpp>
 #include <drkit/storage.hpp>
 
+#include "testing/generated_source.hpp"
+
 using namespace drkit;
 
 namespace {
@@ -71,6 +73,7 @@ class OneFileTarget final : public RestoreTarget {
   unsigned opened = 0;
   unsigned closed = 0;
   std::atomic<std::uint64_t> writes{0};
+  unsigned reserved = 0;
 
   TargetInfo info() const override { return {"memory", "one", false}; }
   Result<void> begin(const Context&, const RestoreSettings&) override { return {}; }
@@ -88,6 +91,10 @@ class OneFileTarget final : public RestoreTarget {
   class OneSink final : public Sink {
    public:
     explicit OneSink(OneFileTarget& target) : target_(target) {}
+    Result<void> reserve(const Context&) override {
+      ++target_.reserved;
+      return {};
+    }
     Result<void> write_at(const Context&, std::uint64_t offset, ByteView data) override {
       std::memcpy(target_.bytes.data() + offset, data.data(), data.size());
       ++target_.writes;
@@ -107,14 +114,18 @@ class OneFileTarget final : public RestoreTarget {
   };
 };
 
+Result<Repository> make_repository(const Context& ctx) {
+  CreateOptions create;
+  create.passwords.push_back(Secret::from_text("pw"));
+  create.password_cost = {.operations = 1, .memory_bytes = 1 << 20};
+  return Repository::create(ctx, make_memory_storage(), std::move(create));
+}
+
 }  // namespace
 
 TEST_CASE("a file of more pieces than a restore holds at once comes back whole, also over an older state") {
   const Context ctx;
-  CreateOptions create;
-  create.passwords.push_back(Secret::from_text("pw"));
-  create.password_cost = {.operations = 1, .memory_bytes = 1 << 20};
-  auto repository = Repository::create(ctx, make_memory_storage(), std::move(create));
+  auto repository = make_repository(ctx);
   REQUIRE(repository.ok());
   IslandSource source;
   const auto snapshot = backup(ctx, *repository, source);
@@ -128,6 +139,7 @@ TEST_CASE("a file of more pieces than a restore holds at once comes back whole, 
   CHECK(target.opened == 1);
   CHECK(target.closed == 1);
   CHECK(target.writes == kIslands);
+  CHECK(target.reserved == 0);
   // Three islands were washed over, in the first and in the last part of what is looked at.
   for (const std::uint64_t i : {5ULL, 40'000ULL, 69'999ULL}) target.bytes[i * kStep] ^= std::byte{1};
   target.writes = 0;
@@ -139,4 +151,19 @@ TEST_CASE("a file of more pieces than a restore holds at once comes back whole, 
   CHECK(target.writes == 3);
   CHECK(target.closed == 2);
   CHECK(again->stats.bytes_kept == (kIslands - 3) * 8);
+}
+
+TEST_CASE("of a file without holes the sink hears before the first byte") {
+  const Context ctx;
+  auto repository = make_repository(ctx);
+  REQUIRE(repository.ok());
+  drkit::testing::GeneratedSource source(9 * drkit::testing::kMiB + 5, drkit::testing::Generated::random);
+  const auto snapshot = backup(ctx, *repository, source);
+  REQUIRE_MESSAGE(snapshot.ok(), snapshot.error().to_string());
+  OneFileTarget target;
+  const auto restored = restore(ctx, *repository, *snapshot, target);
+  REQUIRE_MESSAGE(restored.ok(), restored.error().to_string());
+  CHECK(target.opened == 1);
+  CHECK(target.reserved == 1);
+  CHECK(target.closed == 1);
 }

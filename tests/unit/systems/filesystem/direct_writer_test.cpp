@@ -1,11 +1,13 @@
 #include "systems/filesystem/direct_writer.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "base/buffer.hpp"
+#include "testing/full_disk.hpp"
 #include "testing/os_faults.hpp"
 #include "testing/temp_dir.hpp"
 
@@ -87,4 +89,30 @@ TEST_CASE("a file system that refuses is no error, a disk that fails is one") {
   const auto full = writer.write(file.fd.get(), bytes.view(), 0, "f");
   // Where the file system has no such descriptor nothing is tried.
   if (!full.ok()) CHECK(full.error().code() == ErrorCode::no_space);
+}
+
+TEST_CASE("the room for a whole file is taken before its first byte, and its length stays what it is") {
+  const NewFile file;
+  DirectWriter writer(3 * kMiB);
+  REQUIRE(writer.reserve(file.fd.get(), "f").ok());
+  struct stat status;
+  REQUIRE(::fstat(file.fd.get(), &status) == 0);
+  CHECK(status.st_size == 0);
+  CHECK(static_cast<std::uint64_t>(status.st_blocks) * 512 >= 3 * kMiB);
+  const base::Buffer bytes = pattern(kMiB);
+  const auto written = writer.write(file.fd.get(), bytes.view(), 2 * kMiB, "f");
+  REQUIRE(written.ok());
+  if (*written) CHECK(same(file.content(2 * kMiB, kMiB), bytes.view()));
+}
+
+TEST_CASE("a file that has no room is an error before anything is written") {
+  const int answer = drkit::testing::on_full_disk([](const std::string& directory) {
+    const auto file = base::open_file(directory + "/f", O_RDWR | O_CREAT, 0600);
+    if (!file) return 1;
+    const auto reserved = DirectWriter(4 * kMiB).reserve(file->get(), "f");
+    // Without privilege the place is made small by a limit on files, which is no full disk.
+    if (reserved.ok()) return ::geteuid() == 0 ? 2 : 0;
+    return reserved.error().code() == ErrorCode::no_space ? 0 : 3;
+  });
+  CHECK(answer == 0);
 }
