@@ -15,6 +15,11 @@ namespace {
 constexpr int kMaxWindowLog = 22;
 constexpr std::size_t kMinSaving = 32;  // a 1/32 of the plain bytes
 constexpr int kSmallWindows = 16;  // up to this level zstd asks for no more than that by itself, the fast ones for less
+// The fast levels look for no match below 7 bytes in what is larger than 256 KiB. On a cluster's files 6 cost nothing
+// and programs became 3 % smaller; 5 made changed pages of indexes 17 % smaller and log 16 %, but text 3 % larger.
+constexpr int kFastLevels = 2;
+constexpr std::size_t kLongMatchesAbove = std::size_t{256} << 10;
+constexpr int kUsualMatch = 6, kBriefMatch = 5;
 // Larger inputs are verified in parts.
 constexpr std::size_t kLarge = std::size_t{4} << 20;
 constexpr std::size_t kPart = std::size_t{256} << 10;
@@ -127,11 +132,16 @@ struct Encoder::State {
     return std::memcmp(decoded.data(), plain.data(), plain.size()) == 0;
   }
 
-  void set_level(int level, std::size_t plain_bytes) {
+  void set_level(int level, Repeats repeats, std::size_t plain_bytes) {
     ZSTD_CCtx_reset(context.get(), ZSTD_reset_session_and_parameters);
     ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level);
     if (level > kSmallWindows && plain_bytes > (std::size_t{1} << kMaxWindowLog)) {
       ZSTD_CCtx_setParameter(context.get(), ZSTD_c_windowLog, kMaxWindowLog);
+    }
+    if (level < 1 || level > kFastLevels) return;
+    if (repeats == Repeats::brief) ZSTD_CCtx_setParameter(context.get(), ZSTD_c_minMatch, kBriefMatch);
+    if (repeats == Repeats::usual && plain_bytes > kLongMatchesAbove) {
+      ZSTD_CCtx_setParameter(context.get(), ZSTD_c_minMatch, kUsualMatch);
     }
   }
 };
@@ -144,23 +154,23 @@ Encoder::~Encoder() = default;
 Encoder::Encoder(Encoder&&) noexcept = default;
 Encoder& Encoder::operator=(Encoder&&) noexcept = default;
 
-Result<Encoded> Encoder::encode(ByteView plain, int level, Bytes& out) {
+Result<Encoded> Encoder::encode(ByteView plain, int level, Bytes& out, Repeats repeats) {
   const std::size_t room = level == 0 ? 0 : room_for(plain.size());
   if (out.size() < room) out.resize(room);
-  return encode_into(plain, level, std::span(out).first(room));
+  return encode_into(plain, level, repeats, std::span(out).first(room));
 }
 
-Result<Encoded> Encoder::encode(ByteView plain, int level, base::LargeBuffer& out) {
-  return encode_into(plain, level, out.room(level == 0 ? 0 : room_for(plain.size())));
+Result<Encoded> Encoder::encode(ByteView plain, int level, base::LargeBuffer& out, Repeats repeats) {
+  return encode_into(plain, level, repeats, out.room(level == 0 ? 0 : room_for(plain.size())));
 }
 
-Result<Encoded> Encoder::encode_into(ByteView plain, int level, std::span<std::byte> room) {
+Result<Encoded> Encoder::encode_into(ByteView plain, int level, Repeats repeats, std::span<std::byte> room) {
   if (level < kMinLevel || level > kMaxLevel) {
     return Error(ErrorCode::invalid_argument, "compression level is out of range").with("level", std::to_string(level));
   }
   const Encoded stored{CodecId::stored, plain};
   if (level == 0 || plain.empty()) return stored;
-  state_->set_level(level, plain.size());
+  state_->set_level(level, repeats, plain.size());
   const std::size_t size = ZSTD_compress2(state_->context.get(), room.data(), room.size(), plain.data(), plain.size());
   if (ZSTD_isError(size) != 0U) {
     if (ZSTD_getErrorCode(size) == ZSTD_error_dstSize_tooSmall) return stored;

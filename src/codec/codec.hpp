@@ -22,6 +22,12 @@ enum class CodecId : std::uint8_t {
 inline constexpr int kMinLevel = -7;
 inline constexpr int kMaxLevel = 19;
 
+/// What is known of bytes before they are compressed. It changes how much is found, never what can be decoded.
+enum class Repeats : std::uint8_t {
+  usual,
+  brief,  ///< pages from many places and records of changes: what repeats is short, and worth finding at any level
+};
+
 /// Takes encoded bytes back.
 /// Thread-safety: one thread at a time.
 class Decoder {
@@ -66,16 +72,16 @@ class Encoder {
   /// Level: -7 (fastest) to 19; 0 always stores. `out` is working memory, reused from call to call: it grows to
   /// plain.size() at most and is not shrunk.
   /// Errors: invalid_argument (level), internal (the compressor's output does not decode), out_of_memory.
-  Result<Encoded> encode(ByteView plain, int level, Bytes& out);
+  Result<Encoded> encode(ByteView plain, int level, Bytes& out, Repeats repeats = Repeats::usual);
   /// For inputs of many megabytes: what is compressed to little costs little memory.
-  Result<Encoded> encode(ByteView plain, int level, base::LargeBuffer& out);
+  Result<Encoded> encode(ByteView plain, int level, base::LargeBuffer& out, Repeats repeats = Repeats::usual);
   Result<void> decode(CodecId codec, ByteView encoded, std::span<std::byte> plain);
   /// Memory held, for the budget: the contexts and the buffer of the verification.
   std::size_t memory_bytes() const;
 
  private:
   struct State;
-  Result<Encoded> encode_into(ByteView plain, int level, std::span<std::byte> room);
+  Result<Encoded> encode_into(ByteView plain, int level, Repeats repeats, std::span<std::byte> room);
   std::unique_ptr<State> state_;
 };
 

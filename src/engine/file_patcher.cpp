@@ -69,7 +69,7 @@ Result<void> FilePatcher::store(std::size_t size) {
   DRKIT_TRY(settle_leading());
   const ByteView plain = window_.view().first(size);
   const crypto::ChunkId id = chunks_.id_of(format::PackType::data, crypto::sha256(plain));
-  DRKIT_ASSIGN(const bool is_new, chunks_.add(format::PackType::data, id, plain));
+  DRKIT_ASSIGN(const bool is_new, chunks_.add(format::PackType::data, id, plain, codec::Repeats::brief));
   ++result_.chunks;
   if (is_new) {
     ++result_.chunks_new;

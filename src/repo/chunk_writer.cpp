@@ -55,11 +55,13 @@ Result<bool> ChunkWriter::knows(format::PackType type, const crypto::ChunkId& id
   return index_->is_stored(type, id);
 }
 
-Result<bool> ChunkWriter::add(format::PackType type, const crypto::ChunkId& id, ByteView plain) {
+Result<bool> ChunkWriter::add(format::PackType type, const crypto::ChunkId& id, ByteView plain,
+                              codec::Repeats repeats) {
   const std::lock_guard lock(mutex_);
   DRKIT_ASSIGN(const bool known, knows(type, id));
   if (known) return false;
   Frame& frame = open_frame(type);
+  if (plain.size() >= frame.plain.size()) frame.repeats = repeats;
   frame.plain.append(plain);
   frame.chunks.push_back({id, static_cast<std::uint32_t>(plain.size())});
   pending_.insert(id);
@@ -108,7 +110,8 @@ ChunkWriter::SealedFrame ChunkWriter::seal(unsigned worker, Frame&& frame) {
 }
 
 Result<void> ChunkWriter::encode_and_seal(Worker& worker, Frame& frame, SealedFrame& out) {
-  DRKIT_ASSIGN(const codec::Encoded encoded, worker.encoder.encode(frame.plain.view(), level_, worker.scratch));
+  DRKIT_ASSIGN(const codec::Encoded encoded,
+               worker.encoder.encode(frame.plain.view(), level_, worker.scratch, frame.repeats));
   out.entry.codec = static_cast<std::uint8_t>(encoded.codec);
   out.entry.plain_bytes = static_cast<std::uint32_t>(frame.plain.size());
   out.bytes.resize(encoded.bytes.size() + format::kSealBytes);

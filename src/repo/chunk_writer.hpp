@@ -31,7 +31,8 @@ class ChunkWriter {
   /// Whether the chunk is stored, or will be by this writer.
   Result<bool> contains(format::PackType type, const crypto::ChunkId& id) const;
   /// Stores the chunk unless it is there. Returns whether it was new.
-  Result<bool> add(format::PackType type, const crypto::ChunkId& id, ByteView plain);
+  Result<bool> add(format::PackType type, const crypto::ChunkId& id, ByteView plain,
+                   codec::Repeats repeats = codec::Repeats::usual);
   /// Whether a chunk of this size is a frame of its own, so that it need not be copied.
   bool fills_frame(std::size_t plain_bytes) const { return plain_bytes >= impl_->budget.frame_bytes; }
   /// As add, of a chunk for which fills_frame: when it is new, its bytes are taken and `plain` becomes an empty buffer.
@@ -47,6 +48,7 @@ class ChunkWriter {
     format::PackType type = format::PackType::data;
     base::Buffer plain;
     std::vector<format::ChunkSlot> chunks;
+    codec::Repeats repeats = codec::Repeats::usual;  ///< of most of it
   };
   struct SealedFrame {
     format::PackType type = format::PackType::data;

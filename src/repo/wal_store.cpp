@@ -42,7 +42,7 @@ Result<Bytes> seal_wal_object(const Context& ctx, const Repository::Impl& impl, 
   }
   codec::Encoder encoder;
   base::LargeBuffer scratch;
-  DRKIT_ASSIGN(const codec::Encoded encoded, encoder.encode(plain, kLevel, scratch));
+  DRKIT_ASSIGN(const codec::Encoded encoded, encoder.encode(plain, kLevel, scratch, codec::Repeats::brief));
   format::WalHeader header{static_cast<std::uint8_t>(encoded.codec), static_cast<std::uint32_t>(plain.size()),
                            wal_id(impl, plain), ctx.clock->wall_ns(), facts};
   const Bytes associated = header_data(impl, name);

@@ -293,9 +293,11 @@ TEST_CASE("objects of one kind exchanged, copied over each other and put under n
     }
   };
   for (const auto& first : subject.objects) {
+    const std::string& a = first.first;
+    const Bytes& bytes_a = first.second;
     for (const auto& second : subject.objects) {
-      const std::string &a = first.first, &b = second.first;
-      const Bytes &bytes_a = first.second, &bytes_b = second.second;
+      const std::string& b = second.first;
+      const Bytes& bytes_b = second.second;
       if (a == b) continue;
       CAPTURE(a);
       CAPTURE(b);
@@ -324,7 +326,8 @@ TEST_CASE("objects of another repository with the same password and key file") {
   const Subject subject = make_subject();
   const auto storage = std::make_shared<AlteredStorage>(subject.objects);
   Onlooker onlooker(subject);
-  for (const auto& [ours, bytes] : subject.objects) {
+  for (const auto& object : subject.objects) {
+    const std::string& ours = object.first;
     for (const auto& [theirs, foreign] : subject.of_another) {
       if (ours.substr(0, ours.find('/')) != theirs.substr(0, theirs.find('/'))) continue;
       CAPTURE(ours);
