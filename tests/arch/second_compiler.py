@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The library must compile with clang too, without a warning: looks at what a build with another compiler compiled.
 
-  tests/arch/second_compiler.py BUILD [FOLDER...]      default: src capi examples
+  tests/arch/second_compiler.py BUILD [FOLDER...]      default: src capi examples tests
 
 Last line: "N passed, N failed", a file each.
 """
@@ -36,7 +36,7 @@ def complaints(entry):
 
 
 def main(build, *folders):
-    inside = tuple(os.path.join(ROOT, folder) + os.sep for folder in folders or ("src", "capi", "examples"))
+    inside = tuple(os.path.join(ROOT, folder) + os.sep for folder in folders or ("src", "capi", "examples", "tests"))
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as stream:
         entries = {entry["file"]: entry for entry in json.load(stream) if entry["file"].startswith(inside)}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
