@@ -28,6 +28,7 @@ def arguments():
     parser.add_argument("--cluster", metavar="DIR", help="copy this data directory instead of making one; its server is stopped")
     parser.add_argument("--block-pgbackrest", metavar="PROGRAM",
                         help="a pgBackRest that knows block incrementals (2.46 or later), measured beside the packaged one")
+    parser.add_argument("--wal-g", metavar="PROGRAM", help="WAL-G, built with libsodium, is measured too")
     parser.add_argument("--own", action="store_true", help="drkit alone, without the other tools")
     parser.add_argument("--before", metavar="COMMAND", help="run before each measurement, outside of its time")
     parser.add_argument("--after", metavar="COMMAND", help="run after each measurement")

@@ -19,11 +19,13 @@ class Steps(Bench):
         self.block = None
         if options.block_pgbackrest:
             self.block = tools.PgBackRest(runner, self.place, cluster, options.threads, options.block_pgbackrest)
+        self.wal_g = tools.WalG(runner, self.place, cluster, options.threads, options.wal_g) if options.wal_g else None
 
     def peers(self):
-        """Labels of the pgBackRests that take part, and they."""
+        """Labels of the other tools with repositories that take part, and they."""
         pairs = [] if self.options.own else [("pgBackRest", self.pgbackrest)]
-        return pairs + ([("pgBackRest block", self.block)] if self.block else [])
+        pairs += [("pgBackRest block", self.block)] if self.block else []
+        return pairs + ([("WAL-G", self.wal_g)] if self.wal_g else [])
 
     def backup(self, tool, cluster=None):
         return tool.backup((cluster or self.cluster).source, "--mode", "local")
@@ -72,11 +74,19 @@ def _first(steps, section, cluster, own, peers, archive):
         target = steps.place.fresh(section + ".tar.zst.age")
         return tools.tar_zstd_age(cluster.data, steps.recipient(), target, steps.options.threads, "pg_wal/*"), target
 
+    def basebackup():
+        cluster.start()
+        cluster.archive_with("/bin/true")
+        cluster.settle()
+        target = steps.place.fresh(section + ".basebackup", cluster.owner)
+        return tools.basebackup(cluster, target), target
+
     cluster.start()
     warm(cluster.data)
     entries = [("drkit", None, drkit)] + [(label, "drkit", pgbackrest(tool)) for label, tool in peers]
     if archive:
         entries.append(("tar | zstd | age", "drkit", tar))
+        entries.append(("pg_basebackup (not encrypted)", "drkit", basebackup))
     steps.turns(section, entries)
 
 
@@ -188,7 +198,7 @@ def delta(steps):
         return label, against, prepare
 
     steps.turns("delta", [entry("drkit", None, steps.local)] +
-                [entry(label + " --delta", "drkit", tool) for label, tool in steps.peers()])
+                [entry(label + " --delta", "drkit", tool) for label, tool in steps.peers() if tool.delta_restore])
     steps.give_back("kept", turns)
 
 
@@ -210,13 +220,14 @@ def start(steps):
             return tools.one_after_the_other(tool.restore(target), server, asked), target
         return label, against, prepare
 
+    # What WAL-G restores waits for settings of recovery.
+    peers = [(label, tool) for label, tool in steps.peers() if tool.ready_to_start]
     try:
-        steps.turns("start", [entry("drkit", None, steps.local)] +
-                    [entry(label, "drkit", tool) for label, tool in steps.peers()])
+        steps.turns("start", [entry("drkit", None, steps.local)] + [entry(label, "drkit", tool) for label, tool in peers])
     finally:
         while started:
             steps.runner.call(steps.cluster.as_owner(BIN + "pg_ctl", "-D", started.pop(), "-w", "-m", "immediate", "stop"))
-    steps.give_back("started", ["drkit"] + [label for label, _ in steps.peers()])
+    steps.give_back("started", ["drkit"] + [label for label, _ in peers])
 
 
 SECTIONS = {"first": first, "documents": documents, "unchanged": unchanged, "restore": restore, "delta": delta,
