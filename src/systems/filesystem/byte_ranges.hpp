@@ -1,6 +1,7 @@
 // A set of byte ranges, for files that are updated in place.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <map>
@@ -36,6 +37,14 @@ class ByteRanges {
       at = stop;
     }
     return at < end ? visit(at, end) : 0;
+  }
+
+  std::size_t count() const { return ranges_.size(); }
+  /// Bytes of the blocks that the ranges touch.
+  std::uint64_t bytes_in_blocks(std::uint64_t block) const {
+    std::uint64_t sum = 0;
+    for (const auto& [start, stop] : ranges_) sum += (stop + block - 1) / block * block - start / block * block;
+    return sum;
   }
 
  private:

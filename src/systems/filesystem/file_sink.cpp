@@ -16,6 +16,11 @@
 namespace drkit::systems::filesystem {
 namespace {
 
+// What a file may take besides its data without being looked at: a file system's own notes count as blocks of a file.
+constexpr std::uint64_t kBlockBytes = 4096;
+constexpr std::uint64_t kSpareBytes = std::uint64_t{64} << 10;
+constexpr std::uint64_t kBytesPerRange = 16;
+
 Result<void> copy_content(int from, int to, std::string_view path) {
   std::vector<std::byte> buffer(std::size_t{1} << 20);
   for (std::uint64_t at = 0;;) {
@@ -92,6 +97,7 @@ class FileSink final : public Sink {
   }
   Result<void> set_length();
   Result<void> clear_gaps();
+  Result<void> give_back_room();
   Result<void> clear(std::uint64_t start, std::uint64_t end);
   Result<void> set_attributes(const Context& ctx);
 
@@ -151,12 +157,27 @@ Result<void> FileSink::set_length() {
     DRKIT_TRY(clear_gaps());
     struct stat status;
     if (::fstat(out(), &status) != 0) return errno_error(errno, "look at the restored file", entry_.path);
-    if (static_cast<std::uint64_t>(status.st_size) == size) return {};
+    if (static_cast<std::uint64_t>(status.st_size) == size) return give_back_room();
   }
   DRKIT_TRY(make_own());
   if (::ftruncate(out(), static_cast<off_t>(size)) != 0) {
     return errno_error(errno, "set the length", entry_.path);
   }
+  return give_back_room();
+}
+
+// Blocks that an interrupted restore took and never wrote look like holes, or lie behind the end.
+Result<void> FileSink::give_back_room() {
+  if (!file_.existed || (file_.shared && !copy_)) return {};
+  struct stat status;
+  if (::fstat(out(), &status) != 0) return errno_error(errno, "look at the restored file", entry_.path);
+  const std::uint64_t needed = covered_.bytes_in_blocks(kBlockBytes) + kSpareBytes + covered_.count() * kBytesPerRange;
+  if (static_cast<std::uint64_t>(status.st_blocks) * 512 <= needed) return {};
+  if (::ftruncate(out(), status.st_size) != 0) return errno_error(errno, "set the length", entry_.path);
+  const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  covered_.each_gap(static_cast<std::uint64_t>(status.st_size), [&](std::uint64_t start, std::uint64_t stop) {
+    return ::fallocate(out(), mode, static_cast<off_t>(start), static_cast<off_t>(stop - start));
+  });
   return {};
 }
 

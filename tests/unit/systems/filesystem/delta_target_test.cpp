@@ -1,9 +1,12 @@
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
+#include "base/posix_file.hpp"
 #include "unit/systems/filesystem/target_support.hpp"
 
 using drkit::testing::TempDir;
@@ -154,4 +157,33 @@ TEST_CASE("a delta leaves equal files alone, clears what became a hole and remov
   expected.replace(100'000, 4, "data");
   CHECK(content_of(dir / "root/holey") == expected);
   CHECK_FALSE(fs::exists(dir / "root/old"));
+}
+
+TEST_CASE("room that an interrupted restore took and did not fill is given back") {
+  const TempDir dir;
+  fs::create_directories(dir / "root");
+  constexpr off_t kTaken = 3 << 20;
+  for (const char* name : {"inside", "behind"}) {
+    const base::UniqueFd fd(::open((dir / ("root/" + std::string(name))).c_str(), O_RDWR | O_CREAT, 0600));
+    REQUIRE(fd);
+    if (std::string(name) == "inside") REQUIRE(::ftruncate(fd.get(), kTaken) == 0);
+    if (::fallocate(fd.get(), FALLOC_FL_KEEP_SIZE, 0, kTaken) != 0) return;  // nothing can be taken here
+  }
+  const Context ctx;
+  const auto target = begun(dir / "root", true);
+  for (const char* name : {"behind", "inside"}) {
+    CAPTURE(name);
+    const auto sink = target->open(ctx, file_of(name, kTaken));
+    CHECK((*sink)->write_at(ctx, 100'000, as_bytes("data")).ok());
+    CHECK((*sink)->close(ctx).ok());
+    struct stat status {};
+    const std::string path = dir / ("root/" + std::string(name));
+    REQUIRE(::stat(path.c_str(), &status) == 0);
+    CHECK(status.st_size == kTaken);
+    CHECK(status.st_blocks * 512 < kTaken / 4);
+    std::string expected(kTaken, '\0');
+    expected.replace(100'000, 4, "data");
+    CHECK(content_of(path) == expected);
+  }
+  CHECK(target->finish(ctx).ok());
 }
