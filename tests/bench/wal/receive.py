@@ -112,8 +112,12 @@ class Bench(Case):
 
 
 def measure_receive(options):
-    bench = Bench()
-    tools = options.only or ["drkit", "drkit synchronous", "drkit spool", "pg_receivewal"]
+    return measure(options, Bench(), ["drkit", "drkit synchronous", "drkit spool", "pg_receivewal"])
+
+
+def measure(options, bench, tools):
+    """Every tool in turns, as often as asked."""
+    tools = options.only or tools
     results = {tool: [] for tool in tools}
     number = 0
     try:
