@@ -132,7 +132,7 @@ TEST_CASE("a lost index object shows as chunks that nothing lists, and the next 
 }
 
 TEST_CASE("leaves that snapshots share are read once and count for each of them") {
-  const Subject subject = make_subject(6000, 24, 1 << 16);
+  const Subject subject = make_subject(2500, 24, 1 << 15);
   for (const auto& object : subject.objects) {
     const std::string& key = object.first;
     if (!key.starts_with("data/")) continue;
