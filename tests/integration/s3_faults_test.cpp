@@ -115,14 +115,14 @@ TEST_CASE("bad days: errors, resets and lost answers, and the backup is whole al
 TEST_CASE("who creates an object learns it, though answers get lost") {
   const Line line(rgw());
   const StoragePtr storage = patient(s3_fresh(line.options(s3_bucket(rgw()))));
-  line.chaos.set(R"({"lost_answer_rate": 0.4, "lost_answer_methods": ["PUT"]})");
-  for (unsigned i = 0; i < 20; ++i) {
+  line.chaos.set(R"({"lost_answer_rate": 0.25, "lost_answer_methods": ["PUT"]})");
+  for (unsigned i = 0; i < 40; ++i) {
     const auto put = storage->put({}, "one/" + std::to_string(i), pattern(100, i), {.if_absent = true});
     CHECK_MESSAGE(put.ok(), put.error().to_string());
   }
   CHECK(line.chaos.count("lost_answers") > 3);
   line.chaos.set("{}");
-  for (unsigned i = 0; i < 20; ++i) CHECK(*storage->get({}, "one/" + std::to_string(i), {}) == pattern(100, i));
+  for (unsigned i = 0; i < 40; ++i) CHECK(*storage->get({}, "one/" + std::to_string(i), {}) == pattern(100, i));
 }
 
 TEST_CASE("busy servers: told with the wait that they ask for") {
