@@ -32,7 +32,7 @@ def complaints(entry):
     compiler = "clang-14" if entry["file"].endswith(".c") else "clang++-14"
     command = [compiler, *kept(entry["command"]), *WARNINGS, "-fsyntax-only", entry["file"]]
     done = subprocess.run(command, cwd=entry["directory"], capture_output=True, text=True, check=False)
-    return done.stderr if done.returncode else ""
+    return (done.stderr or f"{entry['file']}: {compiler} ended with {done.returncode}\n") if done.returncode else ""
 
 
 def main(build, *folders):

@@ -175,9 +175,13 @@ Result<void> FileSink::give_back_room() {
   if (static_cast<std::uint64_t>(status.st_blocks) * 512 <= needed) return {};
   if (::ftruncate(out(), status.st_size) != 0) return errno_error(errno, "set the length", entry_.path);
   const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-  covered_.each_gap(static_cast<std::uint64_t>(status.st_size), [&](std::uint64_t start, std::uint64_t stop) {
+  const auto punch = [&](std::uint64_t start, std::uint64_t stop) {
     return ::fallocate(out(), mode, static_cast<off_t>(start), static_cast<off_t>(stop - start));
-  });
+  };
+  // Where no hole can be made the room stays taken; what the file holds is right either way.
+  if (covered_.each_gap(static_cast<std::uint64_t>(status.st_size), punch) != 0 && errno != EOPNOTSUPP) {
+    return errno_error(errno, "make a hole", entry_.path);
+  }
   return {};
 }
 
