@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@ enum class WalKind : std::uint8_t {
   history = 4,  ///< where a timeline began
   label = 5,    ///< what the server writes about a finished backup
   gap = 6,      ///< log that is known to be lost
+  tail = 7,     ///< pieces one behind the other, in an object that grows; lists show what it holds as one piece
 };
 DRKIT_API std::string_view wal_kind_name(WalKind kind);
 
@@ -30,7 +32,7 @@ struct WalName {
   std::uint64_t system_id = 0;  ///< of the cluster
   std::uint32_t timeline = 0;
   std::uint64_t start = 0;  ///< first byte of the log; 0 for a history
-  std::uint64_t end = 0;    ///< behind the last one; for history and label: 0 and the segment's end
+  std::uint64_t end = 0;    ///< behind the last one; history: 0, label: the segment's end, tail: the highest number
   bool operator==(const WalName&) const = default;
 };
 
@@ -61,6 +63,18 @@ struct WalObject {
 
 enum class WalPut : std::uint8_t { stored, was_there };
 
+/// Log that is stored as it comes, in an object that grows (Storage::grow): far cheaper than as many small objects.
+/// Thread-safety: one thread at a time.
+class DRKIT_API WalTail {
+ public:
+  virtual ~WalTail() = default;
+  /// Adds the log that follows; durable when it returns. Nothing can be added after an error; what was, stays.
+  /// Errors: as WalArchive::put.
+  virtual Result<void> append(const Context& ctx, ByteView bytes) = 0;
+  /// Whether it is so long that a new one is better begun.
+  virtual bool is_full() const = 0;
+};
+
 /// The log of a repository, object by object. Objects stand alone: neither the index nor a snapshot is needed.
 /// Thread-safety: every member may be called concurrently.
 class DRKIT_API WalArchive {
@@ -71,6 +85,10 @@ class DRKIT_API WalArchive {
   /// Durable when it returns. The same bytes again are success (was_there).
   /// Errors: already_exists (other bytes are there; they stay), invalid_argument (more than 64 MiB), the storage's.
   Result<WalPut> put(const Context& ctx, const WalName& name, ByteView bytes, const WalFacts& facts = {}) const;
+  /// Begins a tail at a place of the log; it shall not go beyond the segment.
+  /// Errors: unsupported (objects of the storage cannot grow), already_exists (another's), the storage's.
+  Result<std::unique_ptr<WalTail>> begin_tail(const Context& ctx, std::uint64_t system_id, std::uint32_t timeline,
+                                              std::uint64_t start) const;
   /// The bytes, verified. Errors: not_found, permission_denied (a key of the write role), corrupt.
   Result<Bytes> get(const Context& ctx, const WalName& name) const;
   /// Errors: not_found, corrupt.
@@ -87,6 +105,9 @@ class DRKIT_API WalArchive {
   Result<std::vector<WalObject>> list_notes(const Context& ctx, std::uint64_t system_id) const;
   /// Takes pieces away that a longer object has replaced. Errors: invalid_argument for anything but a piece.
   Result<void> remove_piece(const Context& ctx, const WalName& name) const;
+  /// Takes a tail away. REQUIRES: its segment is stored whole, for it may have grown since it was looked at.
+  Result<void> remove_tail(const Context& ctx, std::uint64_t system_id, std::uint32_t timeline,
+                           std::uint64_t start) const;
 
  private:
   Repository repository_;

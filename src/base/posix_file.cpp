@@ -12,8 +12,8 @@ namespace {
 
 int real_openat(int dir_fd, const char* path, int flags, mode_t mode) { return ::openat(dir_fd, path, flags, mode); }
 
-constexpr OsCalls kReal = {real_openat, ::close,   ::read,     ::pread,     ::write,  ::pwrite,  ::fsync,
-                           ::syncfs,    ::mkdirat, ::renameat, ::renameat2, ::linkat, ::unlinkat};
+constexpr OsCalls kReal = {real_openat, ::close,  ::read,    ::pread,    ::write,     ::pwrite, ::fsync,
+                           ::fdatasync, ::syncfs, ::mkdirat, ::renameat, ::renameat2, ::linkat, ::unlinkat};
 
 std::atomic<const OsCalls*> current{&kReal};
 
@@ -201,14 +201,22 @@ Result<void> pwrite_full(int fd, ByteView bytes, std::uint64_t offset, std::stri
   return write_answer(transfer(bytes.size(), call), bytes.size(), path);
 }
 
-Result<void> fsync_file(int fd, std::string_view path) {
+namespace {
+
+Result<void> make_durable(int (*call)(int), int fd, std::string_view path) {
   int answer = 0;
   do {
-    answer = os().fsync(fd);
+    answer = call(fd);
   } while (answer != 0 && errno == EINTR);
   if (answer != 0) return errno_error(errno, "cannot make durable", path);
   return {};
 }
+
+}  // namespace
+
+Result<void> fsync_file(int fd, std::string_view path) { return make_durable(os().fsync, fd, path); }
+
+Result<void> fdatasync_file(int fd, std::string_view path) { return make_durable(os().fdatasync, fd, path); }
 
 Result<void> fsync_directory(const std::string& path) {
   DRKIT_ASSIGN(UniqueFd directory, open_file(path, O_RDONLY | O_DIRECTORY));

@@ -88,6 +88,40 @@ Failure remove_twice(const Context& ctx, Storage& storage) {
   return expect_object(ctx, storage, kKey, as_bytes("z"));
 }
 
+// Behind what was added there may be zeros, and nothing else.
+Failure expect_grown(const Context& ctx, Storage& storage, ByteView bytes) {
+  const auto got = storage.get(ctx, kKey, {});
+  DRKIT_EXPECT(expect_ok(got, "get of an object that grows"));
+  const bool begins = got->size() >= bytes.size() && std::equal(bytes.begin(), bytes.end(), got->begin());
+  DRKIT_EXPECT(expect(begins, "what was added to an object is not what is read"));
+  const ByteView rest = ByteView(*got).subspan(bytes.size());
+  const bool zeros = std::all_of(rest.begin(), rest.end(), [](std::byte each) { return each == std::byte{0}; });
+  return expect(zeros, "something stands behind what was added to an object");
+}
+
+Failure grows(const Context& ctx, Storage& storage) {
+  auto growing = storage.grow(ctx, kKey);
+  if (!growing && growing.error().code() == ErrorCode::unsupported) {
+    DRKIT_EXPECT(expect_error(growing, ErrorCode::unsupported, kKey, "grow"));
+    return expect_error(storage.stat(ctx, kKey), ErrorCode::not_found, kKey, "stat after a refused grow");
+  }
+  DRKIT_EXPECT(expect_ok(growing, "grow"));
+  Bytes all;
+  for (std::size_t size = 1; size < 400'000; size *= 3) {
+    const Bytes part = pattern(size, size);
+    DRKIT_EXPECT(expect_ok((*growing)->append(ctx, part), "append"));
+    all.insert(all.end(), part.begin(), part.end());
+    DRKIT_EXPECT(expect_grown(ctx, storage, all));
+  }
+  DRKIT_EXPECT(expect_error(storage.grow(ctx, kKey), ErrorCode::already_exists, kKey, "grow of an object"));
+  DRKIT_EXPECT(expect_error(storage.put(ctx, kKey, as_bytes("x"), {.if_absent = true}), ErrorCode::already_exists, kKey,
+                            "put with if_absent"));
+  *growing = nullptr;
+  DRKIT_EXPECT(expect_grown(ctx, storage, all));
+  DRKIT_EXPECT(expect_ok(storage.remove(ctx, kKey), "remove"));
+  return expect_error(storage.stat(ctx, kKey), ErrorCode::not_found, kKey, "stat of a removed key");
+}
+
 Failure cancelled(const Context& ctx, Storage& storage) {
   DRKIT_EXPECT(expect_ok(storage.put(ctx, kKey, as_bytes("old"), {}), "put"));
   Context stopped = ctx;
@@ -173,7 +207,7 @@ Failure no_secret(const Context&, Storage& storage) {
   return expect(info.max_object_bytes >= (std::uint64_t{64} << 20), "objects of 64 MiB must fit");
 }
 
-constexpr std::array<StorageCase, 12> kCases = {{
+constexpr std::array<StorageCase, 13> kCases = {{
     {"an absent key is not_found", absent},
     {"an empty object is an object", empty_object},
     {"an object is read as it was put", small_object},
@@ -182,6 +216,7 @@ constexpr std::array<StorageCase, 12> kCases = {{
     {"put with if_absent never replaces", only_if_absent},
     {"ranges are clipped to the object's end", ranges},
     {"remove twice is success", remove_twice},
+    {"an object grows in place, or none can", grows},
     {"a cancelled call changes nothing", cancelled},
     {"odd but legal keys are kept", odd_keys},
     {"malformed keys are refused", illegal_keys},

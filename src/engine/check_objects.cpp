@@ -41,7 +41,7 @@ const Expectation* expectation_of(std::string_view key) {
 
 std::uint64_t limit_of(const Expectation& expected) {
   if (expected.kind == format::Kind::pack) return format::kMaxPackBytes;
-  return expected.kind == format::Kind::wal ? format::kMaxWalObjectBytes : format::max_object_bytes(expected.kind);
+  return expected.kind == format::Kind::wal ? format::kMaxWalTailBytes : format::max_object_bytes(expected.kind);
 }
 
 Finding damage_of(const std::string& key, const std::string& problem) {
@@ -68,12 +68,33 @@ Result<std::uint64_t> check_pack(const Context& ctx, Storage& storage, const std
   return at;
 }
 
+bool is_tail(const Expectation& expected, ByteView object) {
+  const Bytes head = format::encode_wal_tail_head();
+  return expected.kind == format::Kind::wal && object.size() >= head.size() &&
+         std::equal(head.begin(), head.end(), object.begin());
+}
+
+// Whoever adds to it may be at work, or may have been killed while they were: that is no damage, though it could hide
+// one.
+void check_tail(const std::string& key, ByteView object, FindingList& findings) {
+  const auto pieces = format::decode_wal_tail(object);
+  if (!pieces) return findings.add(damage_of(key, pieces.error().message()));
+  if (pieces->more_after) return findings.add(damage_of(key, "a piece in the middle of it is damaged"));
+  if (pieces->clean_end) return;
+  findings.add({Severity::warning, "log_tail_unfinished", key,
+                "what follows its last whole piece was cut off while it was added, or is damaged"});
+}
+
 Result<std::uint64_t> check_small(const Context& ctx, Storage& storage, const std::string& key,
                                   const Expectation& expected, FindingList& findings) {
   const std::uint64_t limit = limit_of(expected);
   DRKIT_ASSIGN(const Bytes object, storage.get(ctx, key, {0, limit + 1}));
   if (object.size() > limit) {
     findings.add(damage_of(key, "is larger than its kind allows"));
+    return object.size();
+  }
+  if (is_tail(expected, object)) {
+    check_tail(key, object, findings);
     return object.size();
   }
   const std::string digest = base::to_hex(crypto::sha256(object));

@@ -30,7 +30,8 @@ enum class Kind : std::uint8_t {
   pack = 9,
   checkpoint = 10,
   wal = 11,
-  history = 12,         // reserved
+  history = 12,  // reserved
+  wal_tail = 13,
   frame = 32,           // sealed part of a pack
   pack_directory = 33,  // sealed part of a pack
   snapshot_public = 34,

@@ -1,15 +1,19 @@
 #include "format/wal.hpp"
 
+#include <algorithm>
+#include <optional>
+
 #include "base/byte_io.hpp"
+#include "crypto/sha256.hpp"
 
 namespace drkit::format {
 namespace {
 
 bool is_sound(const WalName& name) {
-  const bool known = name.kind >= WalKind::segment && name.kind <= WalKind::gap;
+  const bool known = name.kind >= WalKind::segment && name.kind <= WalKind::tail;
   if (!known || name.timeline == 0) return false;
   if (name.kind == WalKind::history) return name.start == 0 && name.end == 0;
-  return name.start < name.end;
+  return name.start < name.end && (name.kind != WalKind::tail || name.end == kTailEnd);
 }
 
 }  // namespace
@@ -110,6 +114,83 @@ Result<WalHead> decode_wal_head(ByteView first_bytes) {
     head.sealed_header.assign(sealed.begin(), sealed.end());
   }
   return head;
+}
+
+Bytes encode_wal_tail_head() {
+  base::ByteWriter out;
+  out.raw(kMagic);
+  out.u8(kVersion);
+  out.u8(static_cast<std::uint8_t>(Kind::wal_tail));
+  return out.take();
+}
+
+namespace {
+
+// Objects carry a checksum of their own.
+Bytes lead_of(ByteView sealed_name, std::size_t object_bytes) {
+  base::ByteWriter out;
+  out.u32(static_cast<std::uint32_t>(object_bytes));
+  out.raw(sealed_name);
+  out.raw(ByteView(crypto::sha256(out.view())).first(kWalTailLeadBytes - out.size()));
+  return out.take();
+}
+
+}  // namespace
+
+Bytes encode_wal_tail_piece(ByteView sealed_name, ByteView object) {
+  base::ByteWriter out;
+  out.raw(lead_of(sealed_name, object.size()));
+  out.raw(object);
+  return out.take();
+}
+
+namespace {
+
+bool is_zero(ByteView bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte each) { return each == std::byte{0}; });
+}
+
+// Null unless a whole piece begins there.
+std::optional<WalTailPiece> piece_at(ByteView bytes, std::size_t at) {
+  const ByteView lead = bytes.subspan(at, std::min(bytes.size() - at, kWalTailLeadBytes));
+  base::ByteReader in(bytes.subspan(at));
+  const std::uint64_t size = in.u32();
+  WalTailPiece piece;
+  piece.sealed_name = in.raw(kSealedWalNameBytes);
+  in.raw(4);
+  if (!in.ok() || !std::ranges::equal(lead_of(piece.sealed_name, size), lead)) return std::nullopt;
+  if (size < kMinWalObjectBytes || size > kMaxWalObjectBytes || size > in.left()) return std::nullopt;
+  piece.object = in.raw(size);
+  if (!unwrap_envelope(Kind::wal, piece.object)) return std::nullopt;
+  return piece;
+}
+
+}  // namespace
+
+Result<WalTailPieces> decode_wal_tail(ByteView bytes) {
+  const Bytes head = encode_wal_tail_head();
+  const ByteView start = bytes.first(std::min(bytes.size(), head.size()));
+  WalTailPieces found;
+  // One that a crash left before its first piece was durable is empty, or begins with zeros.
+  if (!is_zero(start)) {
+    if (!std::equal(head.begin(), head.end(), start.begin(), start.end())) {
+      return corrupt("wal tail", "does not begin as one");
+    }
+    found.end = head.size();
+  }
+  while (const auto piece = piece_at(bytes, found.end)) {
+    found.pieces.push_back(*piece);
+    found.end += kWalTailLeadBytes + piece->object.size();
+  }
+  const ByteView rest = bytes.subspan(found.end);
+  found.clean_end = is_zero(rest);
+  // An object's first bytes are the same for all: only where they stand can another piece follow.
+  const std::size_t least = kWalTailLeadBytes + kMagic.size();
+  for (std::size_t at = 1; !found.clean_end && !found.more_after && at + least <= rest.size(); ++at) {
+    const bool begins = std::ranges::equal(rest.subspan(at + kWalTailLeadBytes, kMagic.size()), kMagic);
+    found.more_after = begins && piece_at(rest, at).has_value();
+  }
+  return found;
 }
 
 }  // namespace drkit::format

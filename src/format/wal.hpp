@@ -1,6 +1,8 @@
 // Objects of the write-ahead log. Pure bytes <-> values. See docs/format/wal.md.
 #pragma once
 
+#include <vector>
+
 #include <drkit/wal.hpp>
 
 #include "format/common.hpp"
@@ -21,6 +23,8 @@ inline constexpr std::size_t kMaxWalRestorePoints = 200;
 inline constexpr std::size_t kEnvelopeHeadBytes = 6 + 1 + 1 + 8;
 /// The sealed header's length stands here.
 inline constexpr std::size_t kWalHeaderOffset = kEnvelopeHeadBytes + 4 + kSealedKeyBytes;
+inline constexpr std::size_t kSealedWalNameBytes = kSealBytes + kWalNameBytes;
+inline constexpr std::uint64_t kTailEnd = ~std::uint64_t{0};  ///< nobody knows yet
 /// No object is smaller: a head, a sealed header and a sealed body.
 inline constexpr std::uint64_t kMinWalObjectBytes = kWalHeaderOffset + 1 + 2 * kSealBytes;
 inline constexpr std::uint64_t kMaxWalObjectBytes = kMaxWalPlainBytes + 2 * kMaxWalHeaderBytes;
@@ -53,5 +57,29 @@ struct WalHead {
   std::size_t wanted = 0;  ///< bytes of the object to ask for when sealed_header is empty
 };
 Result<WalHead> decode_wal_head(ByteView first_bytes);
+
+/// What every tail begins with. No piece is added once all that is not log has so many bytes.
+inline constexpr std::uint64_t kMostWalTailHeads = 4ULL << 20;
+inline constexpr std::uint64_t kMaxWalTailBytes = kMaxWalObjectBytes + kMostWalTailHeads;
+inline constexpr std::size_t kWalTailHeadBytes = 6 + 1 + 1;
+Bytes encode_wal_tail_head();
+/// What stands before an object in a tail: its length, its sealed name and a check of both.
+inline constexpr std::size_t kWalTailLeadBytes = 4 + kSealedWalNameBytes + 4;
+/// One piece of a tail: its name, sealed as in a key, and the object that it would be by itself.
+struct WalTailPiece {
+  ByteView sealed_name;
+  ByteView object;
+};
+/// Prepends what stands before an object in a tail. REQUIRES: sealed_name has kSealedWalNameBytes.
+Bytes encode_wal_tail_piece(ByteView sealed_name, ByteView object);
+/// The pieces that are whole and of these the first ones, without a damaged one in between; views into `bytes`.
+struct WalTailPieces {
+  std::vector<WalTailPiece> pieces;
+  std::size_t end = 0;      ///< of the last one
+  bool clean_end = false;   ///< behind it there is nothing but zeros
+  bool more_after = false;  ///< behind what is not whole another whole piece follows: that is damage, and no crash
+};
+/// Errors: corrupt when it is no tail.
+Result<WalTailPieces> decode_wal_tail(ByteView bytes);
 
 }  // namespace drkit::format

@@ -5,10 +5,13 @@
 #include "repo/layout.hpp"
 #include "repo/wal_names.hpp"
 #include "repo/wal_store.hpp"
+#include "repo/wal_tail.hpp"
 
 namespace drkit {
 namespace {
 
+// The log is written once and read when things went wrong: the fastest level that still halves it.
+constexpr int kLevel = 1;
 // Enough for every header without restore points.
 constexpr std::size_t kHeadBytes = 1024;
 
@@ -42,8 +45,25 @@ Result<Bytes> get_whole(const Context& ctx, Repository::Impl& impl, const std::s
   return at_key(format::corrupt("wal object", "is larger than its kind allows"), key);
 }
 
+bool may_be_in_tail(const WalName& name, const Result<Bytes>& stored) {
+  return name.kind == WalKind::piece && !stored && stored.error().code() == ErrorCode::not_found;
+}
+
 auto order_of(const WalName& name) {
   return std::tuple(name.system_id, name.timeline, name.start, name.end, name.kind);
+}
+
+Result<void> show_tails_as_pieces(const Context& ctx, Repository::Impl& impl, std::vector<WalObject>& objects) {
+  for (WalObject& object : objects) {
+    if (object.name.kind != WalKind::tail) continue;
+    DRKIT_ASSIGN(const auto extent, repo::look_at_tail(ctx, impl, object.name, object.key));
+    if (!extent) continue;
+    object.name = extent->piece;
+    object.stored_bytes = extent->stored_bytes;
+    object.too_small = false;
+  }
+  std::erase_if(objects, [](const WalObject& object) { return object.name.kind == WalKind::tail; });
+  return {};
 }
 
 // Names that do not open are other programs' or damage; they say nothing about the log and hide nothing of it.
@@ -60,6 +80,7 @@ Result<std::vector<WalObject>> list_below(const Context& ctx, Repository::Impl& 
     if (!name) ++unknown, object.key.clear();
   }
   std::erase_if(objects, [](const WalObject& object) { return object.key.empty(); });
+  DRKIT_TRY(show_tails_as_pieces(ctx, impl, objects));
   if (unknown > 0) {
     ctx.write_log(LogLevel::warning, std::to_string(unknown) + " objects below wal/ have names of somebody else");
   }
@@ -71,7 +92,7 @@ Result<std::vector<WalObject>> list_below(const Context& ctx, Repository::Impl& 
 }  // namespace
 
 std::string_view wal_kind_name(WalKind kind) {
-  constexpr std::string_view kNames[] = {"unknown", "segment", "partial", "piece", "history", "label", "gap"};
+  constexpr std::string_view kNames[] = {"unknown", "segment", "partial", "piece", "history", "label", "gap", "tail"};
   const auto at = static_cast<std::size_t>(kind);
   return kNames[at < std::size(kNames) ? at : 0];
 }
@@ -81,7 +102,7 @@ Result<WalPut> WalArchive::put(const Context& ctx, const WalName& name, ByteView
   DRKIT_TRY(repo::require_known(impl.features.write, "archiving log"));
   DRKIT_TRY(format::decode_wal_name(format::encode_wal_name(name)));
   DRKIT_ASSIGN(const std::string key, repo::wal_key(impl, name));
-  DRKIT_ASSIGN(const Bytes object, repo::seal_wal_object(ctx, impl, name, bytes, facts));
+  DRKIT_ASSIGN(const Bytes object, repo::WalSealer(kLevel).seal(ctx, impl, name, bytes, facts));
   const auto put = impl.storage->put(ctx, key, object, {.if_absent = true});
   if (put) return WalPut::stored;
   if (put.error().code() != ErrorCode::already_exists) return put.error();
@@ -94,7 +115,9 @@ Result<WalPut> WalArchive::put(const Context& ctx, const WalName& name, ByteView
 Result<Bytes> WalArchive::get(const Context& ctx, const WalName& name) const {
   Repository::Impl& impl = *repository_.impl();
   DRKIT_ASSIGN(const std::string key, repo::wal_key(impl, name));
-  DRKIT_ASSIGN(const Bytes object, get_whole(ctx, impl, key));
+  auto stored = get_whole(ctx, impl, key);
+  if (may_be_in_tail(name, stored)) return repo::get_from_tail(ctx, impl, name);
+  DRKIT_ASSIGN(const Bytes object, std::move(stored));
   auto plain = repo::open_wal_object(impl, name, object);
   if (!plain) return at_key(std::move(plain).error(), key);
   return plain;
@@ -109,7 +132,9 @@ Result<WalFacts> WalArchive::facts(const Context& ctx, const WalName& name) cons
 Result<bool> WalArchive::same(const Context& ctx, const WalName& name, ByteView bytes) const {
   Repository::Impl& impl = *repository_.impl();
   DRKIT_ASSIGN(const std::string key, repo::wal_key(impl, name));
-  DRKIT_ASSIGN(const Bytes object, get_whole(ctx, impl, key));
+  auto stored = get_whole(ctx, impl, key);
+  if (may_be_in_tail(name, stored)) return repo::same_in_tail(ctx, impl, name, bytes);
+  DRKIT_ASSIGN(const Bytes object, std::move(stored));
   // Whole, though the header would do: bytes that were damaged since must not pass for stored.
   const auto header = repo::check_wal_object(impl, name, object);
   if (!header) return at_key(header.error(), key);

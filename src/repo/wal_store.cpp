@@ -13,9 +13,6 @@
 namespace drkit::repo {
 namespace {
 
-// The log is written once and read when things went wrong: the fastest level that still halves it.
-constexpr int kLevel = 1;
-
 Bytes header_data(const Repository::Impl& impl, const WalName& name) {
   return format::associated_data(format::kWalHeaderKind, impl.id, format::encode_wal_name(name));
 }
@@ -35,14 +32,12 @@ format::Digest wal_id(const Repository::Impl& impl, ByteView plain) {
   return crypto::chunk_id(impl.keys.id_key, crypto::sha256(plain));
 }
 
-Result<Bytes> seal_wal_object(const Context& ctx, const Repository::Impl& impl, const WalName& name, ByteView plain,
+Result<Bytes> WalSealer::seal(const Context& ctx, const Repository::Impl& impl, const WalName& name, ByteView plain,
                               const WalFacts& facts) {
   if (plain.size() > format::kMaxWalPlainBytes || facts.restore_points.size() > format::kMaxWalRestorePoints) {
     return Error(ErrorCode::invalid_argument, "an object of the log holds at most 64 MiB and 200 restore points");
   }
-  codec::Encoder encoder;
-  base::LargeBuffer scratch;
-  DRKIT_ASSIGN(const codec::Encoded encoded, encoder.encode(plain, kLevel, scratch, codec::Repeats::brief));
+  DRKIT_ASSIGN(const codec::Encoded encoded, encoder_.encode(plain, level_, scratch_, codec::Repeats::brief));
   format::WalHeader header{static_cast<std::uint8_t>(encoded.codec), static_cast<std::uint32_t>(plain.size()),
                            wal_id(impl, plain), ctx.clock->wall_ns(), facts};
   const Bytes associated = header_data(impl, name);
@@ -52,14 +47,16 @@ Result<Bytes> seal_wal_object(const Context& ctx, const Repository::Impl& impl, 
   if (sealed_header.size() > format::kMaxWalHeaderBytes) {
     return Error(ErrorCode::invalid_argument, "the header of a log object holds at most 64 KiB");
   }
-  DRKIT_ASSIGN(const ContentKey content, make_content_key(impl));
+  if (!content_) {
+    DRKIT_ASSIGN(content_, make_content_key(impl));
+  }
   base::ByteWriter head;
   head.raw(format::kMagic);
   head.u8(format::kVersion);
   head.u8(static_cast<std::uint8_t>(format::Kind::wal));
   base::ByteWriter payload;
-  payload.u32(content.sealed.generation);
-  payload.raw(content.sealed.sealed);
+  payload.u32(content_->sealed.generation);
+  payload.raw(content_->sealed.sealed);
   payload.blob(sealed_header);
   const std::size_t body_bytes = format::kSealBytes + encoded.bytes.size();
   head.u64(payload.size() + body_bytes);
@@ -72,7 +69,7 @@ Result<Bytes> seal_wal_object(const Context& ctx, const Repository::Impl& impl, 
   object.resize(body_at + body_bytes);
   const std::span<std::byte> body = std::span(object).subspan(body_at);
   crypto::system_random().fill(body.first(format::kNonceBytes));
-  DRKIT_TRY(crypto::seal(content.key.view(), body.first(format::kNonceBytes), body_data(impl, name, sealed_header),
+  DRKIT_TRY(crypto::seal(content_->key.view(), body.first(format::kNonceBytes), body_data(impl, name, sealed_header),
                          encoded.bytes, body.subspan(format::kNonceBytes)));
   append(object, crypto::sha256(object));
   return object;

@@ -38,6 +38,11 @@ Result<void> validate_storage_key(std::string_view key) {
   return Error(ErrorCode::invalid_argument, "malformed storage key").with("key", printable(key));
 }
 
+Result<std::unique_ptr<GrowingObject>> Storage::grow(const Context& ctx, std::string_view key) {
+  DRKIT_TRY(storage::begin_call(ctx, key));
+  return storage::key_error(ErrorCode::unsupported, "objects of this storage cannot grow", key);
+}
+
 namespace storage {
 
 Result<void> validate_prefix(std::string_view prefix) {

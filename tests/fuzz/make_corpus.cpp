@@ -10,6 +10,7 @@
 #include "format/manifest.hpp"
 #include "format/pack.hpp"
 #include "format/snapshot.hpp"
+#include "format/wal.hpp"
 
 using namespace drkit;
 
@@ -163,6 +164,20 @@ void codecs() {
   save_three("codec", "stored", input.view(), 0);
 }
 
+void tails() {
+  Bytes tail = format::encode_wal_tail_head();
+  for (unsigned i = 0; i < 3; ++i) {
+    const Bytes name(format::kSealedWalNameBytes, static_cast<std::byte>(i));
+    const Bytes object = format::wrap_envelope(format::Kind::wal, Bytes(250 + 50 * i, std::byte{0x44}));
+    const Bytes piece = format::encode_wal_tail_piece(name, object);
+    tail.insert(tail.end(), piece.begin(), piece.end());
+  }
+  save_three("wal_tail", "three", tail);
+  tail.resize(tail.size() + 500);
+  save_three("wal_tail", "zeros_behind", tail);
+  save("wal_tail", "empty", {});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -175,5 +190,6 @@ int main(int argc, char** argv) {
   keys();
   envelopes();
   codecs();
+  tails();
   return 0;
 }

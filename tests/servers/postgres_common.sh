@@ -16,16 +16,16 @@ pg_program() {
   run_as "$pg_owner" env ${lib:+"LD_LIBRARY_PATH=$lib"} "$(cat "$dir/bin")/$program" "$@"
 }
 
-# pg_reachable HOME DIR: the folder with the programs, where the account that runs the server can reach them: a cache below
-# /root is copied.
+# pg_reachable HOME DIR [PACKAGE]: the folder with the programs, where the account that runs the server can reach them: a cache
+# below /root is copied, with the whole package above it where its libraries lie beside it.
 pg_reachable() {
-  local home=$1 dir=$2
+  local home=$1 dir=$2 package=${3:-$1}
   if [ "$(id -u)" = 0 ] && ! run_as "$pg_owner" test -x "$home/bin/postgres"; then
     mkdir -p "$dir"
     chmod 711 "$dir"
-    cp -a "$home" "$dir/native"
+    cp -a "$package" "$dir/native"
     chmod -R a+rX "$dir/native"
-    home=$dir/native
+    home=$dir/native${home#"$package"}
   fi
   echo "$home"
 }

@@ -51,7 +51,8 @@ case $command in
   start)
     major=${1:?major version} dir=${2:?folder}
     shift 2
-    home=$(pg_reachable "$(fetch "$major")" "$dir")
+    home=$(fetch "$major")
+    home=$(pg_reachable "$home" "$dir" "${home%/*/*}")
     pg_create "$dir" "$home/bin" "" "$@"
     pg_start "$dir"
     ;;

@@ -42,6 +42,16 @@ struct StorageInfo {
   std::uint64_t max_object_bytes = std::numeric_limits<std::uint64_t>::max();
 };
 
+/// An object that grows; see Storage::grow. Destroying it ends its growth.
+/// Thread-safety: one thread at a time.
+class DRKIT_API GrowingObject {
+ public:
+  virtual ~GrowingObject() = default;
+  /// Adds bytes at the end: durable, and visible to every later get, when it returns. After an error nothing more can
+  /// be added; what earlier calls added stays. Errors: as Storage::put.
+  virtual Result<void> append(const Context& ctx, ByteView bytes) = 0;
+};
+
 /// Returns false to stop the listing (which then succeeds).
 using ListVisitor = std::function<bool(const ObjectInfo&)>;
 
@@ -63,6 +73,10 @@ class DRKIT_API Storage {
   /// Bytes of the range, clipped to the object's end. Errors: invalid_argument when the offset is past the end.
   virtual Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) = 0;
   virtual Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) = 0;
+  /// Creates an empty object that grows in place, for what many small puts would cost too much: each durable by itself.
+  /// Behind what was added readers may find zeros or, after a crash, a part of what was being added: the bytes must say
+  /// themselves how far they go. Errors: as put with if_absent, and unsupported: most storages have no such objects.
+  virtual Result<std::unique_ptr<GrowingObject>> grow(const Context& ctx, std::string_view key);
   /// Absent is success.
   virtual Result<void> remove(const Context& ctx, std::string_view key) = 0;
   /// Visits every object whose key starts with prefix (a string prefix, "" for all), in no promised order.

@@ -53,6 +53,11 @@ class CachedStorage final : public storage::Decorator {
     return done;
   }
 
+  // Never kept: an object that grows is not named by its digest.
+  Result<std::unique_ptr<GrowingObject>> grow(const Context& ctx, std::string_view key) override {
+    return inner()->grow(ctx, key);
+  }
+
   Result<void> remove(const Context& ctx, std::string_view key) override {
     DRKIT_TRY(storage::begin_call(ctx, key));
     drop(key);

@@ -32,6 +32,10 @@ class LimitedStorage final : public storage::Decorator {
   Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
     return limited(ctx, key, [&] { return inner()->put(ctx, key, bytes, options); });
   }
+  // What is added to one is one call at a time anyway.
+  Result<std::unique_ptr<GrowingObject>> grow(const Context& ctx, std::string_view key) override {
+    return limited(ctx, key, [&] { return inner()->grow(ctx, key); });
+  }
   Result<void> remove(const Context& ctx, std::string_view key) override {
     return limited(ctx, key, [&] { return inner()->remove(ctx, key); });
   }

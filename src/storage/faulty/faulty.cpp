@@ -28,7 +28,7 @@ struct Course {
   const std::shared_ptr<CallCounts> counts;
 };
 
-class FaultyStorage final : public storage::Decorator {
+class FaultyStorage final : public storage::Decorator, public std::enable_shared_from_this<FaultyStorage> {
  public:
   FaultyStorage(StoragePtr inner, std::shared_ptr<Course> course)
       : Decorator(std::move(inner)), course_(std::move(course)) {}
@@ -53,8 +53,20 @@ class FaultyStorage final : public storage::Decorator {
   Result<void> put(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) override {
     ++course_->counts->put;
     DRKIT_TRY(begin_call(ctx, key));
-    return strike_around(ctx, StorageCall::put, key,
-                         [&](const Fault*) { return put_within_space(ctx, key, bytes, options); });
+    return strike_around(ctx, StorageCall::put, key, [&](const Fault*) {
+      return within_space(bytes, key, [&] { return inner()->put(ctx, key, bytes, options); });
+    });
+  }
+
+  // To the plan, making one and every addition to it are puts.
+  Result<std::unique_ptr<GrowingObject>> grow(const Context& ctx, std::string_view key) override {
+    ++course_->counts->put;
+    DRKIT_TRY(begin_call(ctx, key));
+    return strike_around(ctx, StorageCall::put, key, [&](const Fault*) -> Result<std::unique_ptr<GrowingObject>> {
+      DRKIT_ASSIGN(auto growing, inner()->grow(ctx, key));
+      return std::unique_ptr<GrowingObject>(
+          std::make_unique<FaultyGrowth>(shared_from_this(), std::string(key), std::move(growing)));
+    });
   }
 
   Result<void> remove(const Context& ctx, std::string_view key) override {
@@ -74,6 +86,24 @@ class FaultyStorage final : public storage::Decorator {
   }
 
  private:
+  class FaultyGrowth final : public GrowingObject {
+   public:
+    FaultyGrowth(std::shared_ptr<FaultyStorage> storage, std::string key, std::unique_ptr<GrowingObject> inner)
+        : storage_(std::move(storage)), key_(std::move(key)), inner_(std::move(inner)) {}
+
+    Result<void> append(const Context& ctx, ByteView bytes) override {
+      ++storage_->course_->counts->put;
+      return storage_->strike_around(ctx, StorageCall::put, key_, [&](const Fault*) {
+        return storage_->within_space(bytes, key_, [&] { return inner_->append(ctx, bytes); });
+      });
+    }
+
+   private:
+    const std::shared_ptr<FaultyStorage> storage_;
+    const std::string key_;
+    const std::unique_ptr<GrowingObject> inner_;
+  };
+
   StoragePtr around(StoragePtr other) const override {
     return std::make_shared<FaultyStorage>(std::move(other), course_);
   }
@@ -118,7 +148,8 @@ class FaultyStorage final : public storage::Decorator {
     }
   }
 
-  Result<void> put_within_space(const Context& ctx, std::string_view key, ByteView bytes, PutOptions options) {
+  template <class Put>
+  Result<void> within_space(ByteView bytes, std::string_view key, Put put) {
     {
       const std::lock_guard lock(course_->mutex);
       if (bytes.size() > course_->plan.space_bytes - course_->used_bytes) {
@@ -126,7 +157,7 @@ class FaultyStorage final : public storage::Decorator {
       }
       course_->used_bytes += bytes.size();
     }
-    auto done = inner()->put(ctx, key, bytes, options);
+    auto done = put();
     if (done) course_->counts->bytes_put += bytes.size();
     if (!done) free_space(bytes.size());
     return done;

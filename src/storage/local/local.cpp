@@ -9,6 +9,7 @@
 
 #include "base/posix_file.hpp"
 #include "storage/key.hpp"
+#include "storage/local/growing_file.hpp"
 #include "storage/local/lister.hpp"
 #include "storage/local/reserve.hpp"
 #include "storage/local/temp_file.hpp"
@@ -22,6 +23,7 @@ using storage::begin_call;
 using storage::begin_list;
 using storage::clip_range;
 using storage::key_error;
+using storage::local::GrowingFile;
 using storage::local::Place;
 using storage::local::Reserve;
 using storage::local::TempFile;
@@ -68,6 +70,13 @@ class LocalStorage final : public Storage {
     if (!done) return for_key(std::move(done).error(), key);
     keep_room(ctx);
     return done;
+  }
+
+  Result<std::unique_ptr<GrowingObject>> grow(const Context& ctx, std::string_view key) override {
+    DRKIT_TRY(begin_call(ctx, key));
+    auto growing = make_growing(key);
+    if (!growing) return for_key(std::move(growing).error(), key);
+    return std::unique_ptr<GrowingObject>(std::move(*growing));
   }
 
   Result<void> remove(const Context& ctx, std::string_view key) override {
@@ -124,6 +133,16 @@ class LocalStorage final : public Storage {
     if (!renamed && renamed.error().code() == ErrorCode::already_exists) return exists(place, key);
     DRKIT_TRY(std::move(renamed));
     return base::fsync_file(place.directory.get(), path_of(key));
+  }
+
+  Result<std::unique_ptr<GrowingFile>> make_growing(std::string_view key) {
+    DRKIT_ASSIGN(const Place place, tree_.make(key));
+    auto file = base::open_at(place.directory.get(), place.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (!file && file.error().code() == ErrorCode::already_exists) return exists(place, key).error();
+    if (!file) return std::move(file).error();
+    auto growing = std::make_unique<GrowingFile>(std::move(*file), path_of(key), key);
+    DRKIT_TRY(base::fsync_file(place.directory.get(), path_of(key)));
+    return growing;
   }
 
   Result<std::optional<mode_t>> kind_of(const Place& place, std::string_view key) const {

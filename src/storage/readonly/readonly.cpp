@@ -21,6 +21,9 @@ class ReadOnlyStorage final : public storage::Decorator {
     return inner()->get(ctx, key, range);
   }
   Result<void> put(const Context& ctx, std::string_view key, ByteView, PutOptions) override { return refuse(ctx, key); }
+  Result<std::unique_ptr<GrowingObject>> grow(const Context& ctx, std::string_view key) override {
+    return refuse(ctx, key).error();
+  }
   Result<void> remove(const Context& ctx, std::string_view key) override { return refuse(ctx, key); }
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
     return inner()->list(ctx, prefix, visit);

@@ -62,6 +62,11 @@ class RetryStorage final : public storage::Decorator {
     });
   }
 
+  // Creating one is repeated; whoever adds to it learns at once that it went wrong, and stores the bytes otherwise.
+  Result<std::unique_ptr<GrowingObject>> grow(const Context& ctx, std::string_view key) override {
+    return repeat(ctx, key, [&](unsigned) { return inner()->grow(ctx, key); });
+  }
+
   Result<void> remove(const Context& ctx, std::string_view key) override {
     return repeat(ctx, key, [&](unsigned) { return inner()->remove(ctx, key); });
   }

@@ -62,6 +62,21 @@ struct Buckets {
   Bucket down;
 };
 
+class ThrottledGrowth final : public GrowingObject {
+ public:
+  ThrottledGrowth(std::unique_ptr<GrowingObject> inner, std::shared_ptr<Buckets> buckets)
+      : inner_(std::move(inner)), buckets_(std::move(buckets)) {}
+
+  Result<void> append(const Context& ctx, ByteView bytes) override {
+    DRKIT_TRY(buckets_->up.take(ctx, bytes.size()));
+    return inner_->append(ctx, bytes);
+  }
+
+ private:
+  const std::unique_ptr<GrowingObject> inner_;
+  const std::shared_ptr<Buckets> buckets_;
+};
+
 class ThrottledStorage final : public storage::Decorator {
  public:
   ThrottledStorage(StoragePtr inner, std::shared_ptr<Buckets> buckets)
@@ -80,6 +95,11 @@ class ThrottledStorage final : public storage::Decorator {
     DRKIT_TRY(storage::begin_call(ctx, key));
     DRKIT_TRY(pay(buckets_->up, ctx, key, bytes.size()));
     return inner()->put(ctx, key, bytes, options);
+  }
+
+  Result<std::unique_ptr<GrowingObject>> grow(const Context& ctx, std::string_view key) override {
+    DRKIT_ASSIGN(auto growing, inner()->grow(ctx, key));
+    return std::unique_ptr<GrowingObject>(std::make_unique<ThrottledGrowth>(std::move(growing), buckets_));
   }
 
   Result<void> remove(const Context& ctx, std::string_view key) override { return inner()->remove(ctx, key); }

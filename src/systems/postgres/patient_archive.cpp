@@ -66,4 +66,8 @@ Result<void> PatientArchive::remove_piece(const Context& ctx, const WalName& nam
   return persist(ctx, [&] { return archive_.remove_piece(ctx, name); });
 }
 
+Result<void> PatientArchive::remove_tail(const Context& ctx, const WalName& first) {
+  return persist(ctx, [&] { return archive_.remove_tail(ctx, first.system_id, first.timeline, first.start); });
+}
+
 }  // namespace drkit::systems::postgres

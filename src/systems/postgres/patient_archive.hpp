@@ -20,6 +20,11 @@ class PatientArchive {
   Result<void> put(const Context& ctx, const WalName& name, ByteView bytes, const WalFacts& facts = {});
   Result<bool> same(const Context& ctx, const WalName& name, ByteView bytes);
   Result<void> remove_piece(const Context& ctx, const WalName& name);
+  Result<void> remove_tail(const Context& ctx, const WalName& first);
+  /// Without patience, as what is added to it: whoever cannot puts a piece instead.
+  Result<std::unique_ptr<WalTail>> begin_tail(const Context& ctx, const WalName& first) const {
+    return archive_.begin_tail(ctx, first.system_id, first.timeline, first.start);
+  }
 
  private:
   Result<void> persist(const Context& ctx, const std::function<Result<void>()>& step);

@@ -63,7 +63,10 @@ Result<void> WalIntake::feed() {
 }
 
 Result<void> WalIntake::keep_moving(bool quiet) {
-  if (!spool_) return {};
+  if (!spool_) {
+    uploader_.store_here(quiet);
+    return {};
+  }
   // One sync for all that has arrived by now: each costs as much as the writing.
   if (quiet) DRKIT_TRY(spool_->sync());
   DRKIT_TRY(feed());
@@ -71,7 +74,7 @@ Result<void> WalIntake::keep_moving(bool quiet) {
 }
 
 bool WalIntake::is_behind() const {
-  if (!spool_) return false;
+  if (!spool_) return uploader_.waits_for_here();
   return !spool_->is_synced() || (uploader_.received() < spool_->written() && !uploader_.is_full());
 }
 

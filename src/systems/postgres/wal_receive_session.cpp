@@ -213,8 +213,8 @@ Result<StreamEvent> Session::next_event() {
 Result<bool> Session::pump() {
   for (;;) {
     auto event = next_event();
-    drain_wake();
     if (!event) return event.error();
+    if (event->woken) drain_wake();
     DRKIT_TRY(take(*event));
     if (event->kind == StreamEvent::Kind::timeline_end) return false;
     if (is_done(intake().stored())) return true;

@@ -104,7 +104,7 @@ Result<void> ReceiveSpool::check_room() const {
 // Room for the whole segment is taken at once where the file system can: a sync that finds none would cost the file.
 Result<void> ReceiveSpool::open_segment(Lsn start) {
   DRKIT_TRY(sync());
-  if (file_) DRKIT_TRY(file_.close(path_of(file_start_)));
+  if (file_) DRKIT_TRY(file_.close());
   DRKIT_TRY(base::make_directories(directory_));
   DRKIT_TRY(check_room());
   const std::string path = path_of(start);
@@ -116,7 +116,7 @@ Result<void> ReceiveSpool::open_segment(Lsn start) {
     return base::errno_error(reason, "fallocate", path);
   }
   DRKIT_TRY(base::fsync_directory(directory_));
-  file_ = std::move(file);
+  file_ = base::AppendFile(std::move(file), path, segment_bytes_);
   file_start_ = start;
   files_.push_back(start);
   return {};
@@ -131,8 +131,7 @@ Result<void> ReceiveSpool::append(Lsn at, ByteView bytes) {
     if (!file_ || start != file_start_) DRKIT_TRY(open_segment(start));
     const auto room = static_cast<std::size_t>(start + segment_bytes_ - written_);
     const ByteView part = bytes.first(std::min(room, bytes.size()));
-    // At its place: after a write that found no room the same one comes again.
-    DRKIT_TRY(base::pwrite_full(file_.get(), part, written_ - start, path_of(start)));
+    DRKIT_TRY(file_.append(part));
     written_ += part.size();
     bytes = bytes.subspan(part.size());
   }
@@ -141,7 +140,7 @@ Result<void> ReceiveSpool::append(Lsn at, ByteView bytes) {
 
 Result<void> ReceiveSpool::sync() {
   if (written_ == end_) return {};
-  DRKIT_TRY(base::fsync_file(file_.get(), path_of(file_start_)));
+  DRKIT_TRY(file_.sync());
   end_ = written_;
   return {};
 }

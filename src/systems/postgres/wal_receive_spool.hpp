@@ -6,12 +6,12 @@
 
 #include <drkit/wal.hpp>
 
-#include "base/posix_file.hpp"
+#include "base/append_file.hpp"
 #include "systems/postgres/wal_names.hpp"
 
 namespace drkit::systems::postgres {
 
-/// One timeline's log, one file a segment; a file is as long as what it holds.
+/// One timeline's log, one file a segment; behind what the last file holds there may be zeros.
 /// Thread-safety: one thread at a time.
 class ReceiveSpool {
  public:
@@ -52,7 +52,7 @@ class ReceiveSpool {
   std::uint64_t most_bytes_;
   Lsn written_;
   Lsn end_;
-  base::UniqueFd file_;
+  base::AppendFile file_;
   Lsn file_start_ = 0;
   base::UniqueFd reader_;
   Lsn reader_start_ = 0;

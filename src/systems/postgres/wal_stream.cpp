@@ -151,6 +151,7 @@ Result<bool> WalStream::start(const Context& ctx, const std::string& slot, Lsn f
 
 Result<StreamEvent> WalStream::next(const Context& ctx, int wake_fd, std::chrono::milliseconds wait) {
   PGconn* native = connection_->native();
+  StreamEvent quiet;
   for (bool waited = false;; waited = true) {
     DRKIT_TRY(ctx.check_cancelled());
     char* bytes = nullptr;
@@ -161,11 +162,12 @@ Result<StreamEvent> WalStream::next(const Context& ctx, int wake_fd, std::chrono
     }
     if (size < -1) return copy_failed(ctx);
     if (size == -1) return end_of_copy(ctx);
-    if (waited) return StreamEvent{};
+    if (waited) return quiet;
     pollfd descriptors[2] = {{PQsocket(native), POLLIN, 0}, {wake_fd, POLLIN, 0}};
     if (::poll(descriptors, 2, static_cast<int>(wait.count())) < 0 && errno != EINTR) {
       return Error(ErrorCode::io, "cannot wait for the server").with("os", std::strerror(errno));
     }
+    quiet.woken = descriptors[1].revents != 0;
     if (descriptors[0].revents != 0 && PQconsumeInput(native) != 1) {
       return error_of_connection(native, "the connection to the server was lost", false);
     }

@@ -29,6 +29,7 @@ struct StreamEvent {
   Lsn start = 0;              ///< data
   ByteView bytes;             ///< data; valid until the next call
   bool reply_wanted = false;  ///< keepalive
+  bool woken = false;         ///< quiet, because wake_fd is readable
 };
 
 /// Parses one message of the copy. Errors: corrupt.

@@ -11,9 +11,9 @@
 namespace drkit::systems::postgres {
 namespace {
 
-constexpr std::size_t kFullLimit = 2;    ///< segments that wait to be stored
-constexpr std::size_t kMergeCount = 16;  ///< pieces of a level that become one of the next
-constexpr Lsn kMostMerged = 1 << 20;     ///< larger ones are few enough as they are, and dear to rewrite
+constexpr std::size_t kFullLimit = 2;  ///< segments that wait to be stored
+
+constexpr Lsn kMostWaiting = 1 << 20;  ///< a stream that never pauses is told of its progress, too
 
 constexpr std::chrono::milliseconds kPoll{50};
 
@@ -48,7 +48,7 @@ WalUploader::~WalUploader() {
     if (!error_) error_ = Error(ErrorCode::cancelled, "given up");
   }
   ctx_.cancel.cancel();
-  changed_.notify_all();
+  wake_all();
   if (piece_thread_.joinable()) piece_thread_.join();
   if (segment_thread_.joinable()) segment_thread_.join();
 }
@@ -75,6 +75,11 @@ void WalUploader::wake() const {
   const std::uint64_t one = 1;
   // A counter that is full is readable, which is all that is wanted.
   if (::write(wake_fd_, &one, sizeof one) < 0) return;
+}
+
+void WalUploader::wake_all() {
+  changed_.notify_all();
+  work_of_segments_.notify_all();
 }
 
 Result<void> WalUploader::state() const {
@@ -109,8 +114,12 @@ void WalUploader::take_in(ByteView& bytes) {
   growing.filled += count;
   received_ += count;
   bytes = bytes.subspan(count);
-  if (growing.filled == growing.bytes.size()) open_.push_back(make_segment(received_));
-  changed_.notify_all();
+  if (growing.filled == growing.bytes.size()) {
+    open_.push_back(make_segment(received_));
+    tail_goes_on_ = false;
+    work_of_segments_.notify_one();
+  }
+  if (!tail_goes_on_) changed_.notify_all();
 }
 
 Result<void> WalUploader::append(Lsn at, ByteView bytes) {
@@ -173,7 +182,8 @@ WalUploader::SegmentPtr WalUploader::next_for_piece(Lock& lock, Lsn& from, Lsn& 
     if (found == open_.end() && finishing_) return nullptr;
     // Nothing is stored ahead of what comes before it: whoever goes on after a kill looks at the end alone.
     if (found == open_.end() || (*found)->start > durable_) {
-      changed_.wait(lock);
+      // What is left to store_here comes unannounced, and may come after its last call.
+      tail_goes_on_ ? void(changed_.wait_for(lock, kPoll)) : changed_.wait(lock);
       continue;
     }
     SegmentPtr segment = *found;
@@ -196,7 +206,35 @@ void WalUploader::finish_work(Segment& segment, const Result<void>& done) {
   if (done) advance();
   if (!done && !error_) error_ = done.error();
   changed_.notify_all();
+  const bool tail_alone = segment.pieces.empty() && !segment.tails.empty() && !segment.tails.back().full;
+  if (error_ || open_.size() > 1 || !tail_alone) work_of_segments_.notify_one();
   wake();
+}
+
+// REQUIRES: the lock.
+bool WalUploader::can_store_here() const {
+  return tail_goes_on_ && !error_ && open_.size() == 1 && wants_piece(*open_.back());
+}
+
+bool WalUploader::waits_for_here() const {
+  const Lock lock(mutex_);
+  return can_store_here();
+}
+
+void WalUploader::store_here(bool quiet) {
+  Lock lock(mutex_);
+  Segment& growing = *open_.back();
+  const Lsn from = growing.piece_end, to = growing.start + growing.filled;
+  if (!can_store_here() || (!quiet && to - from < kMostWaiting)) return;
+  growing.in_work = true;
+  growing.waiting_since.reset();
+  lock.unlock();
+  const bool added = add_to_tail(growing, from, to);
+  lock.lock();
+  growing.in_work = false;
+  if (added) advance();
+  // The other thread finds another way.
+  if (!added) changed_.notify_all();
 }
 
 void WalUploader::run_pieces() {
@@ -229,6 +267,8 @@ Result<void> WalUploader::compare_known(Segment& segment, std::size_t filled) {
     remember(segment, name);
   }
   const std::lock_guard lock(mutex_);
+  // Each may be what an earlier receiver's tail holds.
+  for (const WalName& name : segment.known) segment.tails.push_back({name.start, name.end});
   segment.known.clear();
   return {};
 }
@@ -240,50 +280,27 @@ Result<void> WalUploader::store_piece(Segment& segment, Lsn from, Lsn to) {
   }
   if (from >= to) return {};
   const WalName name = name_of(WalKind::piece, from, to);
+  if (add_to_tail(segment, from, to)) return {};
   DRKIT_TRY(archive_.put(ctx_, name, bytes_of(segment, from, to)));
   ++pieces_;
   remember(segment, name);
   return {};
 }
 
-// Pieces in a row, all of one level, that one object may replace; null when there are none. REQUIRES: the lock.
-WalUploader::SegmentPtr WalUploader::next_for_merge(std::vector<Piece>& pieces) const {
-  const SegmentPtr& growing = open_.back();
-  const std::vector<Piece>& all = growing->pieces;
-  for (std::size_t at = 0; !finishing_ && at + kMergeCount <= all.size(); ++at) {
-    const auto first = all.begin() + static_cast<std::ptrdiff_t>(at);
-    const auto end = first + static_cast<std::ptrdiff_t>(kMergeCount);
-    if ((end - 1)->name.end - first->name.start > kMostMerged) continue;
-    if (std::any_of(first, end, [&](const Piece& piece) { return piece.level != first->level; })) continue;
-    pieces.assign(first, end);
-    return growing;
-  }
-  return nullptr;
-}
-
-// Every byte is rewritten once a level at most, so a segment written one commit at a time stays cheap to read.
-Result<void> WalUploader::merge(Segment& segment, const std::vector<Piece>& pieces) {
-  const WalName merged = name_of(WalKind::piece, pieces.front().name.start, pieces.back().name.end);
-  DRKIT_TRY(archive_.put(ctx_, merged, bytes_of(segment, merged.start, merged.end)));
-  DRKIT_TRY(drop(pieces));
+bool WalUploader::add_to_tail(Segment& segment, Lsn from, Lsn to) {
+  const WalName name = name_of(WalKind::piece, from, to);
+  const auto added = tail_writer_.add(ctx_, name, bytes_of(segment, from, to), from == segment.start);
   const std::lock_guard lock(mutex_);
-  // Others have only added to the end meanwhile.
-  const auto first = std::find_if(segment.pieces.begin(), segment.pieces.end(),
-                                  [&](const Piece& piece) { return piece.name == pieces.front().name; });
-  *first = {merged, first->level + 1};
-  segment.pieces.erase(first + 1, first + static_cast<std::ptrdiff_t>(pieces.size()));
-  return {};
-}
-
-// A storage that never removes keeps them: they are in nobody's way.
-Result<void> WalUploader::drop(const std::vector<Piece>& pieces) {
-  for (const Piece& piece : pieces) {
-    const auto removed = archive_.remove_piece(ctx_, piece.name);
-    if (removed) continue;
-    if (removed.error().code() != ErrorCode::permission_denied) return removed.error();
-    return {};
-  }
-  return {};
+  const bool grows = open_.back().get() == &segment && segment.filled < segment.bytes.size();
+  tail_goes_on_ = synchronous_ && added.done && !added.full && grows;
+  const bool known = !segment.tails.empty() && segment.tails.back().start == added.first;
+  if (!known && (added.done || added.in_the_way)) segment.tails.push_back({added.first, added.first});
+  if (!added.done) return false;
+  ++pieces_;
+  segment.tails.back().end = segment.piece_end = to;
+  segment.tails.back().full = added.full;
+  if (added.full) work_of_segments_.notify_one();
+  return true;
 }
 
 Result<void> WalUploader::store_segment(Segment& segment) {
@@ -314,17 +331,20 @@ void WalUploader::run_segments() {
     SegmentPtr segment = open_.front();
     const bool whole = wants_segment();
     if (error_ || (finishing_ && open_.size() <= 1)) return;
-    if (!whole) segment = next_for_merge(pieces);
+    const auto tail = whole ? std::nullopt : next_full_tail();
+    if (!whole && tail) segment = open_.back();
+    if (!whole && !tail) segment = next_for_merge(pieces);
     if (segment == nullptr) {
-      changed_.wait(lock);
+      work_of_segments_.wait(lock);
       continue;
     }
     if (whole) segment->in_work = true;
     lock.unlock();
-    Result<void> done = whole ? store_segment(*segment) : merge(*segment, pieces);
+    Result<void> done = whole ? store_segment(*segment) : tail ? replace(*segment, *tail) : merge(*segment, pieces);
     if (whole && done) {
       report_whole(*segment);
       done = drop(segment->pieces);
+      if (done) done = drop(segment->tails);
     }
     lock.lock();
     if (!done) finish_work(*segment, done);
@@ -334,13 +354,13 @@ void WalUploader::run_segments() {
 void WalUploader::end_thread() {
   const std::lock_guard lock(mutex_);
   --running_;
-  changed_.notify_all();
+  wake_all();
 }
 
 Result<void> WalUploader::finish(std::chrono::milliseconds grace, bool at_once) {
   Lock lock(mutex_);
   finishing_ = true;
-  changed_.notify_all();
+  wake_all();
   std::optional<std::chrono::steady_clock::time_point> deadline;
   if (at_once) deadline = std::chrono::steady_clock::now() + grace;
   while (!changed_.wait_for(lock, kPoll, [this] { return running_ == 0; })) {
@@ -349,7 +369,7 @@ Result<void> WalUploader::finish(std::chrono::milliseconds grace, bool at_once) 
     if (!deadline || now < *deadline || ctx_.cancel.cancelled()) continue;
     ctx_.cancel.cancel();
     if (!error_) error_ = Error(ErrorCode::cancelled, "the storage did not take the rest in");
-    changed_.notify_all();
+    wake_all();
   }
   lock.unlock();
   if (piece_thread_.joinable()) piece_thread_.join();

@@ -13,6 +13,7 @@
 
 #include "systems/postgres/patient_archive.hpp"
 #include "systems/postgres/wal_names.hpp"
+#include "systems/postgres/wal_tails.hpp"
 
 namespace drkit::systems::postgres {
 
@@ -44,6 +45,11 @@ class WalUploader {
   Result<void> offer(Lsn at, ByteView bytes);
   /// Whether append would wait.
   bool is_full() const;
+  /// Adds what waits to the tail before it returns, where a commit waits and that is all there is to do: handing it to
+  /// another thread and back takes as long as the disk. `quiet`: nothing more is at hand that could go with it.
+  void store_here(bool quiet);
+  /// Whether store_here(true) would do anything.
+  bool waits_for_here() const;
   Lsn received() const;
   Lsn durable() const;
   Result<void> state() const;
@@ -59,13 +65,18 @@ class WalUploader {
     WalName name;
     unsigned level = 0;
   };
+  struct Tail {
+    Lsn start = 0, end = 0;
+    bool full = false;  ///< one piece may replace it: nothing is added any more
+  };
   struct Segment {
     Lsn start = 0;
     Bytes bytes;
     std::size_t filled = 0;                                              ///< bytes before it never change again
     Lsn piece_end = 0;                                                   ///< stored in a row from the start
     std::optional<std::chrono::steady_clock::time_point> waiting_since;  ///< of the oldest byte that no put has taken
-    std::vector<Piece> pieces;
+    std::vector<Piece> pieces;                                           ///< by start
+    std::vector<Tail> tails;
     std::vector<WalName> known;  ///< of the thread that has it in work
     bool stored = false;
     bool in_work = false;  ///< a piece of it, or it, is being put
@@ -73,6 +84,7 @@ class WalUploader {
   using SegmentPtr = std::shared_ptr<Segment>;
   using Lock = std::unique_lock<std::mutex>;
 
+  bool can_store_here() const;
   void run_pieces();
   void run_segments();
   Result<void> check_joined(Lsn at) const;
@@ -85,22 +97,28 @@ class WalUploader {
   bool wants_segment() const;
   SegmentPtr next_for_merge(std::vector<Piece>& pieces) const;
   Result<void> merge(Segment& segment, const std::vector<Piece>& pieces);
+  std::optional<Tail> next_full_tail() const;
+  Result<void> replace(Segment& segment, const Tail& tail);
   void remember(Segment& segment, const WalName& name);
+  bool add_to_tail(Segment& segment, Lsn from, Lsn to);
   ByteView bytes_of(const Segment& segment, Lsn from, Lsn to) const;
   void report_whole(Segment& segment);
   void finish_work(Segment& segment, const Result<void>& done);
   Result<void> compare_known(Segment& segment, std::size_t filled);
   Result<void> store_segment(Segment& segment);
   Result<void> drop(const std::vector<Piece>& pieces);
+  Result<void> drop(const std::vector<Tail>& tails);
   WalName name_of(WalKind kind, Lsn start, Lsn end) const;
   SegmentPtr make_segment(Lsn start) const;
   void advance();
   void wake() const;
+  void wake_all();
   void end_thread();
 
   Context ctx_;               ///< its token ends puts under way
   const CancelToken caller_;  ///< ends only receiving
   PatientArchive archive_;
+  TailWriter tail_writer_{archive_};  ///< of whoever has a segment's piece in work
   const UploadStart start_;
   const bool synchronous_;
   const bool in_pieces_;  ///< also of segments that are full: they are stored whole afterwards
@@ -110,9 +128,11 @@ class WalUploader {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<SegmentPtr> open_;  ///< not wholly stored, oldest first; the last one grows
+  std::condition_variable work_of_segments_;  ///< there may be some: its thread is not woken by every message
+  std::deque<SegmentPtr> open_;               ///< not wholly stored, oldest first; the last one grows
   Lsn received_ = 0;
   Lsn durable_ = 0;
+  bool tail_goes_on_ = false;  ///< the growing segment's: synchronous pieces are left to store_here
   bool finishing_ = false;
   int running_ = 2;  ///< threads
   std::optional<Error> error_;

@@ -6,15 +6,26 @@ import subprocess
 import receive
 from cluster import CLIENTS, wait_for
 
-SCALE, CLIENTS_AT_ONCE = 20, 8
+SCALE = 20
+WARM_SECONDS = 20  # most pages have been written whole into the log by then
 
 
 class Bench(receive.Bench):
+    def __init__(self, clients, checkpoints):
+        super().__init__()
+        self.clients, self.checkpoints = clients, checkpoints
+
     def begin(self):
         self.setUp()
         self.server = self.cluster("max_wal_size=2GB", "synchronous_commit=on", "fsync=on", "autovacuum=off")
         subprocess.run([CLIENTS / "pgbench", "-i", "-q", "-s", str(SCALE), self.server.conninfo], check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        self.load(WARM_SECONDS)
+
+    def load(self, seconds):
+        words = [CLIENTS / "pgbench", "-n", "-c", str(self.clients), "-j", "2", "-T", str(int(seconds)), self.server.conninfo]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
     def wait_for_receivers(self, yes):
         self.server.sql("alter system set synchronous_standby_names = " + ("'*'" if yes else "''"), "select pg_reload_conf()")
@@ -25,18 +36,18 @@ class Bench(receive.Bench):
         receiver = self.start(tool, number)
         try:
             wait_for("the receiver", lambda: self.server.sql("select 1 from pg_stat_replication where state = 'streaming'"))
-            self.server.sql("checkpoint")
+            if self.checkpoints:
+                self.server.sql("checkpoint")
             self.wait_for_receivers(True)
-            done = subprocess.run([CLIENTS / "pgbench", "-n", "-c", str(CLIENTS_AT_ONCE), "-j", "2", "-T", str(int(seconds)),
-                                   self.server.conninfo], capture_output=True, text=True, check=True)
+            said = self.load(seconds)
         finally:
             self.wait_for_receivers(False)
             receiver.send_signal(signal.SIGINT)
             receiver.wait()
-        figures = {name: float(re.search(pattern, done.stdout)[1])
+        figures = {name: float(re.search(pattern, said)[1])
                    for name, pattern in (("tps", r"tps = ([\d.]+)"), ("latency_ms", r"latency average = ([\d.]+)"))}
         return figures
 
 
 def measure_commits(options):
-    return receive.measure(options, Bench(), ["drkit synchronous", "drkit spool", "pg_receivewal"])
+    return receive.measure(options, Bench(options.clients, options.checkpoints), ["drkit synchronous", "drkit spool", "pg_receivewal"])

@@ -1,0 +1,157 @@
+#include "repo/wal_tail.hpp"
+
+#include <algorithm>
+
+#include "repo/wal_names.hpp"
+#include "repo/wal_store.hpp"
+
+namespace drkit {
+namespace repo {
+namespace {
+
+struct Part {
+  WalName name;
+  ByteView object;
+};
+
+/// The pieces of a tail that follow each other from its start.
+struct Parts {
+  Bytes bytes;
+  std::vector<Part> list;  ///< views into bytes
+  std::uint64_t end = 0;   ///< of the log
+  std::uint64_t stored_bytes = 0;
+};
+
+Result<Parts> load(const Context& ctx, Repository::Impl& impl, const WalName& tail, const std::string& key) {
+  Parts parts;
+  DRKIT_ASSIGN(parts.bytes, impl.storage->get(ctx, key, {0, format::kMaxWalTailBytes}));
+  auto decoded = format::decode_wal_tail(parts.bytes);
+  if (!decoded) return std::move(decoded).error().with("key", key);
+  parts.end = tail.start;
+  parts.stored_bytes = decoded->end;
+  for (const format::WalTailPiece& piece : decoded->pieces) {
+    const auto name = open_wal_name(impl, piece.sealed_name);
+    const bool follows = name && name->kind == WalKind::piece && name->system_id == tail.system_id &&
+                         name->timeline == tail.timeline && name->start == parts.end;
+    if (!follows) return format::corrupt("wal tail", "holds a piece of something else").with("key", key);
+    parts.list.push_back({*name, piece.object});
+    parts.end = name->end;
+  }
+  return parts;
+}
+
+// The parts that make up the piece. It ended where one of them does when somebody looked; there may be more by now.
+Result<Parts> load_piece(const Context& ctx, Repository::Impl& impl, const WalName& piece) {
+  const WalName tail = tail_name(piece.system_id, piece.timeline, piece.start);
+  DRKIT_ASSIGN(const std::string key, wal_key(impl, tail));
+  DRKIT_ASSIGN(Parts parts, load(ctx, impl, tail, key));
+  const auto last =
+      std::find_if(parts.list.begin(), parts.list.end(), [&](const Part& part) { return part.name.end == piece.end; });
+  if (last == parts.list.end()) {
+    return Error(ErrorCode::not_found, "the stored log ends before this piece does").with("key", key);
+  }
+  parts.list.erase(last + 1, parts.list.end());
+  return parts;
+}
+
+class GrowingTail final : public WalTail {
+ public:
+  GrowingTail(Repository repository, const WalName& tail, std::unique_ptr<GrowingObject> object)
+      : repository_(std::move(repository)),
+        next_{WalKind::piece, tail.system_id, tail.timeline, 0, tail.start},
+        object_(std::move(object)) {}
+
+  Result<void> append(const Context& ctx, ByteView bytes) override {
+    const Repository::Impl& impl = *repository_.impl();
+    next_.start = next_.end;
+    next_.end += bytes.size();
+    DRKIT_TRY(format::decode_wal_name(format::encode_wal_name(next_)));
+    DRKIT_ASSIGN(const Bytes name, seal_wal_name(impl, next_));
+    DRKIT_ASSIGN(const Bytes object, sealer_.seal(ctx, impl, next_, bytes, {}));
+    Bytes added = is_new_ ? format::encode_wal_tail_head() : Bytes();
+    const Bytes piece = format::encode_wal_tail_piece(name, object);
+    added.insert(added.end(), piece.begin(), piece.end());
+    DRKIT_TRY(object_->append(ctx, added));
+    is_new_ = false;
+    heads_bytes_ += added.size() - bytes.size();
+    return {};
+  }
+  bool is_full() const override { return heads_bytes_ >= format::kMostWalTailHeads; }
+
+ private:
+  const Repository repository_;
+  WalName next_;
+  const std::unique_ptr<GrowingObject> object_;
+  // A commit waits for this, and the segment, which is compressed, takes its place soon.
+  WalSealer sealer_{0};
+  std::uint64_t heads_bytes_ = 0;
+  bool is_new_ = true;
+};
+
+}  // namespace
+
+WalName tail_name(std::uint64_t system_id, std::uint32_t timeline, std::uint64_t start) {
+  return {WalKind::tail, system_id, timeline, start, format::kTailEnd};
+}
+
+Result<std::optional<TailExtent>> look_at_tail(const Context& ctx, Repository::Impl& impl, const WalName& tail,
+                                               const std::string& key) {
+  const auto parts = load(ctx, impl, tail, key);
+  if (!parts) {
+    const ErrorCode code = parts.error().code();
+    if (code == ErrorCode::corrupt) ctx.write_log(LogLevel::warning, parts.error().to_string());
+    if (code == ErrorCode::not_found || code == ErrorCode::corrupt) return std::optional<TailExtent>();
+    return parts.error();
+  }
+  if (parts->list.empty()) return std::optional<TailExtent>();
+  const WalName piece{WalKind::piece, tail.system_id, tail.timeline, tail.start, parts->end};
+  return std::optional(TailExtent{piece, parts->stored_bytes});
+}
+
+Result<Bytes> get_from_tail(const Context& ctx, Repository::Impl& impl, const WalName& piece) {
+  DRKIT_ASSIGN(const Parts parts, load_piece(ctx, impl, piece));
+  Bytes bytes;
+  bytes.reserve(static_cast<std::size_t>(piece.end - piece.start));
+  for (const Part& part : parts.list) {
+    DRKIT_ASSIGN(const Bytes plain, open_wal_object(impl, part.name, part.object));
+    if (plain.size() != part.name.end - part.name.start) {
+      return format::corrupt("wal tail", "holds a piece that is not as long as its name says");
+    }
+    bytes.insert(bytes.end(), plain.begin(), plain.end());
+  }
+  return bytes;
+}
+
+Result<bool> same_in_tail(const Context& ctx, Repository::Impl& impl, const WalName& piece, ByteView bytes) {
+  DRKIT_ASSIGN(const Parts parts, load_piece(ctx, impl, piece));
+  if (bytes.size() != piece.end - piece.start) return false;
+  for (const Part& part : parts.list) {
+    DRKIT_ASSIGN(const format::WalHeader header, check_wal_object(impl, part.name, part.object));
+    const ByteView own = bytes.subspan(static_cast<std::size_t>(part.name.start - piece.start),
+                                       static_cast<std::size_t>(part.name.end - part.name.start));
+    if (header.plain_bytes != own.size() || header.id != wal_id(impl, own)) return false;
+  }
+  return true;
+}
+
+}  // namespace repo
+
+Result<std::unique_ptr<WalTail>> WalArchive::begin_tail(const Context& ctx, std::uint64_t system_id,
+                                                        std::uint32_t timeline, std::uint64_t start) const {
+  Repository::Impl& impl = *repository_.impl();
+  DRKIT_TRY(repo::require_known(impl.features.write, "archiving log"));
+  const WalName tail = repo::tail_name(system_id, timeline, start);
+  DRKIT_ASSIGN(const std::string key, repo::wal_key(impl, tail));
+  DRKIT_ASSIGN(auto object, impl.storage->grow(ctx, key));
+  return std::unique_ptr<WalTail>(std::make_unique<repo::GrowingTail>(repository_, tail, std::move(object)));
+}
+
+Result<void> WalArchive::remove_tail(const Context& ctx, std::uint64_t system_id, std::uint32_t timeline,
+                                     std::uint64_t start) const {
+  Repository::Impl& impl = *repository_.impl();
+  DRKIT_TRY(repo::require_known(impl.features.remove, "removing tails of log"));
+  DRKIT_ASSIGN(const std::string key, repo::wal_key(impl, repo::tail_name(system_id, timeline, start)));
+  return impl.storage->remove(ctx, key);
+}
+
+}  // namespace drkit
