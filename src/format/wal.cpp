@@ -124,23 +124,12 @@ Bytes encode_wal_tail_head() {
   return out.take();
 }
 
-namespace {
-
-// Objects carry a checksum of their own.
-Bytes lead_of(ByteView sealed_name, std::size_t object_bytes) {
+Bytes encode_wal_tail_lead(std::size_t plain_bytes, std::size_t object_bytes) {
   base::ByteWriter out;
   out.u32(static_cast<std::uint32_t>(object_bytes));
-  out.raw(sealed_name);
+  out.u32(static_cast<std::uint32_t>(plain_bytes));
+  // Objects carry a checksum of their own.
   out.raw(ByteView(crypto::sha256(out.view())).first(kWalTailLeadBytes - out.size()));
-  return out.take();
-}
-
-}  // namespace
-
-Bytes encode_wal_tail_piece(ByteView sealed_name, ByteView object) {
-  base::ByteWriter out;
-  out.raw(lead_of(sealed_name, object.size()));
-  out.raw(object);
   return out.take();
 }
 
@@ -154,12 +143,13 @@ bool is_zero(ByteView bytes) {
 std::optional<WalTailPiece> piece_at(ByteView bytes, std::size_t at) {
   const ByteView lead = bytes.subspan(at, std::min(bytes.size() - at, kWalTailLeadBytes));
   base::ByteReader in(bytes.subspan(at));
-  const std::uint64_t size = in.u32();
+  const std::uint32_t size = in.u32();
   WalTailPiece piece;
-  piece.sealed_name = in.raw(kSealedWalNameBytes);
+  piece.plain_bytes = in.u32();
   in.raw(4);
-  if (!in.ok() || !std::ranges::equal(lead_of(piece.sealed_name, size), lead)) return std::nullopt;
+  if (!in.ok() || !std::ranges::equal(encode_wal_tail_lead(piece.plain_bytes, size), lead)) return std::nullopt;
   if (size < kMinWalObjectBytes || size > kMaxWalObjectBytes || size > in.left()) return std::nullopt;
+  if (piece.plain_bytes == 0 || piece.plain_bytes > kMaxWalPlainBytes) return std::nullopt;
   piece.object = in.raw(size);
   if (!unwrap_envelope(Kind::wal, piece.object)) return std::nullopt;
   return piece;

@@ -63,15 +63,15 @@ inline constexpr std::uint64_t kMostWalTailHeads = 4ULL << 20;
 inline constexpr std::uint64_t kMaxWalTailBytes = kMaxWalObjectBytes + kMostWalTailHeads;
 inline constexpr std::size_t kWalTailHeadBytes = 6 + 1 + 1;
 Bytes encode_wal_tail_head();
-/// What stands before an object in a tail: its length, its sealed name and a check of both.
-inline constexpr std::size_t kWalTailLeadBytes = 4 + kSealedWalNameBytes + 4;
-/// One piece of a tail: its name, sealed as in a key, and the object that it would be by itself.
+/// What stands before an object in a tail: its length, that of its log, and a check of both.
+inline constexpr std::size_t kWalTailLeadBytes = 4 + 4 + 4;
+/// One piece of a tail: how long its log is, and the object that it would be by itself.
 struct WalTailPiece {
-  ByteView sealed_name;
+  std::uint32_t plain_bytes = 0;
   ByteView object;
 };
-/// Prepends what stands before an object in a tail. REQUIRES: sealed_name has kSealedWalNameBytes.
-Bytes encode_wal_tail_piece(ByteView sealed_name, ByteView object);
+/// What stands before an object in a tail. REQUIRES: it is no larger than kMaxWalObjectBytes.
+Bytes encode_wal_tail_lead(std::size_t plain_bytes, std::size_t object_bytes);
 /// The pieces that are whole and of these the first ones, without a damaged one in between; views into `bytes`.
 struct WalTailPieces {
   std::vector<WalTailPiece> pieces;

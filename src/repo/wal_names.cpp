@@ -23,8 +23,6 @@ std::string group_tag(const Repository::Impl& impl, ByteView identity) {
 
 Secret name_key(const Repository::Impl& impl) { return crypto::derive_key(impl.keys.index_key, "drkit wal names"); }
 
-Error foreign_name() { return format::corrupt("wal name", "was not made by this repository's writers"); }
-
 bool is_note(WalKind kind) { return kind == WalKind::history || kind == WalKind::gap; }
 
 std::string prefix_of(const Repository::Impl& impl, const WalName& name) {
@@ -53,7 +51,7 @@ std::string wal_notes_prefix(const Repository::Impl& impl, std::uint64_t system_
   return wal_group_prefix(impl, system_id, 0, 0);
 }
 
-Result<Bytes> seal_wal_name(const Repository::Impl& impl, const WalName& name) {
+Result<std::string> wal_key(const Repository::Impl& impl, const WalName& name) {
   const Bytes plain = format::encode_wal_name(name);
   const Bytes associated = format::associated_data(format::kWalNameKind, impl.id, {});
   // The nonce comes from the name itself: equal names must give equal keys, and different ones never share a nonce.
@@ -66,25 +64,17 @@ Result<Bytes> seal_wal_name(const Repository::Impl& impl, const WalName& name) {
   const std::span<std::byte> out(sealed);
   DRKIT_TRY(
       crypto::seal(key.view(), out.first(format::kNonceBytes), associated, plain, out.subspan(format::kNonceBytes)));
-  return sealed;
-}
-
-Result<WalName> open_wal_name(const Repository::Impl& impl, ByteView sealed) {
-  const Secret secret = name_key(impl);
-  auto plain = crypto::open_bytes(secret.view(), format::associated_data(format::kWalNameKind, impl.id, {}), sealed);
-  if (!plain) return foreign_name();
-  return format::decode_wal_name(*plain);
-}
-
-Result<std::string> wal_key(const Repository::Impl& impl, const WalName& name) {
-  DRKIT_ASSIGN(const Bytes sealed, seal_wal_name(impl, name));
   return prefix_of(impl, name) + base::to_hex(sealed);
 }
 
 Result<WalName> parse_wal_key(const Repository::Impl& impl, std::string_view key) {
+  const auto foreign = [&] { return format::corrupt("wal name", "was not made by this repository's writers"); };
   const auto sealed = base::from_hex(object_name(key));
-  if (!sealed || sealed->size() != format::kSealedWalNameBytes) return foreign_name();
-  DRKIT_ASSIGN(const WalName name, open_wal_name(impl, *sealed));
+  if (!sealed || sealed->size() != format::kSealedWalNameBytes) return foreign();
+  const Secret secret = name_key(impl);
+  auto plain = crypto::open_bytes(secret.view(), format::associated_data(format::kWalNameKind, impl.id, {}), *sealed);
+  if (!plain) return foreign();
+  DRKIT_ASSIGN(const WalName name, format::decode_wal_name(*plain));
   if (!key.starts_with(prefix_of(impl, name))) return format::corrupt("wal name", "lies in another's place");
   return name;
 }

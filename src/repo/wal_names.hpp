@@ -17,10 +17,6 @@ std::string wal_group_prefix(const Repository::Impl& impl, std::uint64_t system_
                              std::uint64_t lsn);
 /// Histories and gaps of a cluster.
 std::string wal_notes_prefix(const Repository::Impl& impl, std::uint64_t system_id);
-/// A name as only this repository's writers can make it; equal names give equal bytes.
-Result<Bytes> seal_wal_name(const Repository::Impl& impl, const WalName& name);
-/// Errors: corrupt when it was not made by a holder of the index key.
-Result<WalName> open_wal_name(const Repository::Impl& impl, ByteView sealed);
 /// The whole key. The same name gives the same key, so that creating it decides who was first.
 Result<std::string> wal_key(const Repository::Impl& impl, const WalName& name);
 /// Errors: corrupt when the key was not made by a holder of the index key, or lies where its name does not belong.

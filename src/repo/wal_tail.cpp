@@ -12,6 +12,7 @@ namespace {
 struct Part {
   WalName name;
   ByteView object;
+  format::Digest id;
 };
 
 /// The pieces of a tail that follow each other from its start.
@@ -30,12 +31,14 @@ Result<Parts> load(const Context& ctx, Repository::Impl& impl, const WalName& ta
   parts.end = tail.start;
   parts.stored_bytes = decoded->end;
   for (const format::WalTailPiece& piece : decoded->pieces) {
-    const auto name = open_wal_name(impl, piece.sealed_name);
-    const bool follows = name && name->kind == WalKind::piece && name->system_id == tail.system_id &&
-                         name->timeline == tail.timeline && name->start == parts.end;
-    if (!follows) return format::corrupt("wal tail", "holds a piece of something else").with("key", key);
-    parts.list.push_back({*name, piece.object});
-    parts.end = name->end;
+    const WalName name{WalKind::piece, tail.system_id, tail.timeline, parts.end, parts.end + piece.plain_bytes};
+    // What is no piece of this place does not open as one.
+    const auto header = check_wal_object(impl, name, piece.object);
+    if (!header || header->plain_bytes != piece.plain_bytes) {
+      return format::corrupt("wal tail", "holds a piece of something else").with("key", key);
+    }
+    parts.list.push_back({name, piece.object, header->id});
+    parts.end = name.end;
   }
   return parts;
 }
@@ -66,11 +69,12 @@ class GrowingTail final : public WalTail {
     next_.start = next_.end;
     next_.end += bytes.size();
     DRKIT_TRY(format::decode_wal_name(format::encode_wal_name(next_)));
-    DRKIT_ASSIGN(const Bytes name, seal_wal_name(impl, next_));
     DRKIT_ASSIGN(const Bytes object, sealer_.seal(ctx, impl, next_, bytes, {}));
     Bytes added = is_new_ ? format::encode_wal_tail_head() : Bytes();
-    const Bytes piece = format::encode_wal_tail_piece(name, object);
-    added.insert(added.end(), piece.begin(), piece.end());
+    const Bytes lead = format::encode_wal_tail_lead(bytes.size(), object.size());
+    added.reserve(added.size() + lead.size() + object.size());
+    added.insert(added.end(), lead.begin(), lead.end());
+    added.insert(added.end(), object.begin(), object.end());
     DRKIT_TRY(object_->append(ctx, added));
     is_new_ = false;
     heads_bytes_ += added.size() - bytes.size();
@@ -114,9 +118,6 @@ Result<Bytes> get_from_tail(const Context& ctx, Repository::Impl& impl, const Wa
   bytes.reserve(static_cast<std::size_t>(piece.end - piece.start));
   for (const Part& part : parts.list) {
     DRKIT_ASSIGN(const Bytes plain, open_wal_object(impl, part.name, part.object));
-    if (plain.size() != part.name.end - part.name.start) {
-      return format::corrupt("wal tail", "holds a piece that is not as long as its name says");
-    }
     bytes.insert(bytes.end(), plain.begin(), plain.end());
   }
   return bytes;
@@ -126,10 +127,9 @@ Result<bool> same_in_tail(const Context& ctx, Repository::Impl& impl, const WalN
   DRKIT_ASSIGN(const Parts parts, load_piece(ctx, impl, piece));
   if (bytes.size() != piece.end - piece.start) return false;
   for (const Part& part : parts.list) {
-    DRKIT_ASSIGN(const format::WalHeader header, check_wal_object(impl, part.name, part.object));
     const ByteView own = bytes.subspan(static_cast<std::size_t>(part.name.start - piece.start),
                                        static_cast<std::size_t>(part.name.end - part.name.start));
-    if (header.plain_bytes != own.size() || header.id != wal_id(impl, own)) return false;
+    if (part.id != wal_id(impl, own)) return false;
   }
   return true;
 }

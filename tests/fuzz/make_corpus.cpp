@@ -167,10 +167,10 @@ void codecs() {
 void tails() {
   Bytes tail = format::encode_wal_tail_head();
   for (unsigned i = 0; i < 3; ++i) {
-    const Bytes name(format::kSealedWalNameBytes, static_cast<std::byte>(i));
     const Bytes object = format::wrap_envelope(format::Kind::wal, Bytes(250 + 50 * i, std::byte{0x44}));
-    const Bytes piece = format::encode_wal_tail_piece(name, object);
-    tail.insert(tail.end(), piece.begin(), piece.end());
+    const Bytes lead = format::encode_wal_tail_lead(100 + i, object.size());
+    tail.insert(tail.end(), lead.begin(), lead.end());
+    tail.insert(tail.end(), object.begin(), object.end());
   }
   save_three("wal_tail", "three", tail);
   tail.resize(tail.size() + 500);

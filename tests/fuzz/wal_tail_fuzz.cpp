@@ -12,8 +12,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Bytes again = tail->end == 0 ? Bytes() : format::encode_wal_tail_head();
   for (const format::WalTailPiece& piece : tail->pieces) {
     fuzz::require(format::unwrap_envelope(format::Kind::wal, piece.object).ok());
-    const Bytes encoded = format::encode_wal_tail_piece(piece.sealed_name, piece.object);
-    again.insert(again.end(), encoded.begin(), encoded.end());
+    const Bytes lead = format::encode_wal_tail_lead(piece.plain_bytes, piece.object.size());
+    again.insert(again.end(), lead.begin(), lead.end());
+    again.insert(again.end(), piece.object.begin(), piece.object.end());
   }
   fuzz::require(fuzz::same(again, bytes.first(tail->end)));
   return 0;
