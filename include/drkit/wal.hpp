@@ -105,7 +105,12 @@ class DRKIT_API WalArchive {
   Result<std::vector<WalObject>> list_notes(const Context& ctx, std::uint64_t system_id) const;
   /// Takes pieces away that a longer object has replaced. Errors: invalid_argument for anything but a piece.
   Result<void> remove_piece(const Context& ctx, const WalName& name) const;
-  /// Takes a tail away. REQUIRES: its segment is stored whole, for it may have grown since it was looked at.
+  /// Whether a tail holds nothing but beginnings of these bytes: true also when there is none, or nothing of it can be
+  /// opened. Works with every key.
+  Result<bool> is_tail_within(const Context& ctx, std::uint64_t system_id, std::uint32_t timeline, std::uint64_t start,
+                              ByteView log) const;
+  /// Takes a tail away. REQUIRES: its segment is stored whole, for it may have grown since it was looked at, and it is
+  /// the caller's own or within that segment.
   Result<void> remove_tail(const Context& ctx, std::uint64_t system_id, std::uint32_t timeline,
                            std::uint64_t start) const;
 

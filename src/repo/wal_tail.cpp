@@ -57,6 +57,14 @@ Result<Parts> load_piece(const Context& ctx, Repository::Impl& impl, const WalNa
   return parts;
 }
 
+bool are_within(const Repository::Impl& impl, const Parts& parts, std::uint64_t start, ByteView bytes) {
+  return std::all_of(parts.list.begin(), parts.list.end(), [&](const Part& part) {
+    const auto from = static_cast<std::size_t>(part.name.start - start);
+    const auto count = static_cast<std::size_t>(part.name.end - part.name.start);
+    return from + count <= bytes.size() && part.id == wal_id(impl, bytes.subspan(from, count));
+  });
+}
+
 class GrowingTail final : public WalTail {
  public:
   GrowingTail(Repository repository, const WalName& tail, std::unique_ptr<GrowingObject> object)
@@ -125,13 +133,7 @@ Result<Bytes> get_from_tail(const Context& ctx, Repository::Impl& impl, const Wa
 
 Result<bool> same_in_tail(const Context& ctx, Repository::Impl& impl, const WalName& piece, ByteView bytes) {
   DRKIT_ASSIGN(const Parts parts, load_piece(ctx, impl, piece));
-  if (bytes.size() != piece.end - piece.start) return false;
-  for (const Part& part : parts.list) {
-    const ByteView own = bytes.subspan(static_cast<std::size_t>(part.name.start - piece.start),
-                                       static_cast<std::size_t>(part.name.end - part.name.start));
-    if (part.id != wal_id(impl, own)) return false;
-  }
-  return true;
+  return bytes.size() == piece.end - piece.start && are_within(impl, parts, piece.start, bytes);
 }
 
 }  // namespace repo
@@ -144,6 +146,18 @@ Result<std::unique_ptr<WalTail>> WalArchive::begin_tail(const Context& ctx, std:
   DRKIT_ASSIGN(const std::string key, repo::wal_key(impl, tail));
   DRKIT_ASSIGN(auto object, impl.storage->grow(ctx, key));
   return std::unique_ptr<WalTail>(std::make_unique<repo::GrowingTail>(repository_, tail, std::move(object)));
+}
+
+Result<bool> WalArchive::is_tail_within(const Context& ctx, std::uint64_t system_id, std::uint32_t timeline,
+                                        std::uint64_t start, ByteView log) const {
+  Repository::Impl& impl = *repository_.impl();
+  const WalName tail = repo::tail_name(system_id, timeline, start);
+  DRKIT_ASSIGN(const std::string key, repo::wal_key(impl, tail));
+  const auto parts = repo::load(ctx, impl, tail, key);
+  if (parts) return repo::are_within(impl, *parts, start, log);
+  const ErrorCode code = parts.error().code();
+  if (code == ErrorCode::not_found || code == ErrorCode::corrupt) return true;
+  return parts.error();
 }
 
 Result<void> WalArchive::remove_tail(const Context& ctx, std::uint64_t system_id, std::uint32_t timeline,

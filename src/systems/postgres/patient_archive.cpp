@@ -66,6 +66,15 @@ Result<void> PatientArchive::remove_piece(const Context& ctx, const WalName& nam
   return persist(ctx, [&] { return archive_.remove_piece(ctx, name); });
 }
 
+Result<bool> PatientArchive::is_tail_within(const Context& ctx, const WalName& first, ByteView log) {
+  bool within = false;
+  DRKIT_TRY(persist(ctx, [&]() -> Result<void> {
+    DRKIT_ASSIGN(within, archive_.is_tail_within(ctx, first.system_id, first.timeline, first.start, log));
+    return {};
+  }));
+  return within;
+}
+
 Result<void> PatientArchive::remove_tail(const Context& ctx, const WalName& first) {
   return persist(ctx, [&] { return archive_.remove_tail(ctx, first.system_id, first.timeline, first.start); });
 }

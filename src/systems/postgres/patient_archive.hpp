@@ -21,6 +21,7 @@ class PatientArchive {
   Result<bool> same(const Context& ctx, const WalName& name, ByteView bytes);
   Result<void> remove_piece(const Context& ctx, const WalName& name);
   Result<void> remove_tail(const Context& ctx, const WalName& first);
+  Result<bool> is_tail_within(const Context& ctx, const WalName& first, ByteView log);
   /// Without patience, as what is added to it: whoever cannot puts a piece instead.
   Result<std::unique_ptr<WalTail>> begin_tail(const Context& ctx, const WalName& first) const {
     return archive_.begin_tail(ctx, first.system_id, first.timeline, first.start);

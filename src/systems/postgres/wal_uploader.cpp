@@ -268,7 +268,7 @@ Result<void> WalUploader::compare_known(Segment& segment, std::size_t filled) {
   }
   const std::lock_guard lock(mutex_);
   // Each may be what an earlier receiver's tail holds.
-  for (const WalName& name : segment.known) segment.tails.push_back({name.start, name.end});
+  for (const WalName& name : segment.known) segment.tails.push_back({name.start, name.end, false, false});
   segment.known.clear();
   return {};
 }
@@ -294,7 +294,9 @@ bool WalUploader::add_to_tail(Segment& segment, Lsn from, Lsn to) {
   const bool grows = open_.back().get() == &segment && segment.filled < segment.bytes.size();
   tail_goes_on_ = synchronous_ && added.done && !added.full && grows;
   const bool known = !segment.tails.empty() && segment.tails.back().start == added.first;
-  if (!known && (added.done || added.in_the_way)) segment.tails.push_back({added.first, added.first});
+  if (!known && (added.done || added.in_the_way)) {
+    segment.tails.push_back({added.first, added.first, false, added.done});
+  }
   if (!added.done) return false;
   ++pieces_;
   segment.tails.back().end = segment.piece_end = to;
@@ -344,7 +346,7 @@ void WalUploader::run_segments() {
     if (whole && done) {
       report_whole(*segment);
       done = drop(segment->pieces);
-      if (done) done = drop(segment->tails);
+      if (done) done = drop(*segment, segment->tails);
     }
     lock.lock();
     if (!done) finish_work(*segment, done);

@@ -68,6 +68,7 @@ class WalUploader {
   struct Tail {
     Lsn start = 0, end = 0;
     bool full = false;  ///< one piece may replace it: nothing is added any more
+    bool own = true;    ///< else somebody may add to it still, and not what is in the segment
   };
   struct Segment {
     Lsn start = 0;
@@ -107,7 +108,7 @@ class WalUploader {
   Result<void> compare_known(Segment& segment, std::size_t filled);
   Result<void> store_segment(Segment& segment);
   Result<void> drop(const std::vector<Piece>& pieces);
-  Result<void> drop(const std::vector<Tail>& tails);
+  Result<void> drop(const Segment& segment, const std::vector<Tail>& tails);
   WalName name_of(WalKind kind, Lsn start, Lsn end) const;
   SegmentPtr make_segment(Lsn start) const;
   void advance();

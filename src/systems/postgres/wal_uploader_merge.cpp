@@ -57,7 +57,7 @@ Result<void> WalUploader::replace(Segment& segment, const Tail& tail) {
                                     [&](const Piece& each) { return each.name.start > tail.start; });
     segment.pieces.insert(place, {piece, 0});
   }
-  return drop(std::vector<Tail>{tail});
+  return drop(segment, {tail});
 }
 
 // A storage that never removes keeps them: they are in nobody's way.
@@ -71,9 +71,17 @@ Result<void> WalUploader::drop(const std::vector<Piece>& pieces) {
   return {};
 }
 
-Result<void> WalUploader::drop(const std::vector<Tail>& tails) {
+Result<void> WalUploader::drop(const Segment& segment, const std::vector<Tail>& tails) {
   for (const Tail& tail : tails) {
-    const auto removed = archive_.remove_tail(ctx_, name_of(WalKind::tail, tail.start, tail.end));
+    const WalName name = name_of(WalKind::tail, tail.start, tail.end);
+    const ByteView log = bytes_of(segment, tail.start, segment.start + segment.filled);
+    DRKIT_ASSIGN(const bool covered, tail.own ? Result<bool>(true) : archive_.is_tail_within(ctx_, name, log));
+    if (!covered) {
+      ctx_.write_log(LogLevel::warning,
+                     "another receiver's log of the same place differs and stays: " + format_lsn(tail.start));
+      continue;
+    }
+    const auto removed = archive_.remove_tail(ctx_, name);
     if (!removed && removed.error().code() != ErrorCode::permission_denied) return removed.error();
   }
   return {};

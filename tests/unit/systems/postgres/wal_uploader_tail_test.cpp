@@ -186,6 +186,30 @@ TEST_CASE_FIXTURE(Fixture, "a tail that was killed before its first piece is in 
   CHECK(stored_objects() == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "another receiver's tail goes with the segment when it says the same, and stays when it does not") {
+  const Bytes log = log_of(kSegment + 10'000);
+  for (const bool differs : {false, true}) {
+    const Lsn begin = kStart + (differs ? 0 : 35'000);
+    Bytes theirs(log.begin() + static_cast<std::ptrdiff_t>(begin - kStart), log.begin() + 90'000);
+    if (differs) theirs[5] ^= std::byte{1};
+    auto other = archive.begin_tail({}, kSystem, 1, begin);
+    REQUIRE(other.ok());
+    REQUIRE((*other)->append({}, theirs).ok());
+  }
+  const auto upload = uploader();
+  send(*upload, log, 0, 35'000);
+  REQUIRE(upload->finish().ok());
+  expect_log(log);
+  const auto names = listed();
+  const auto count = [&](Lsn start) {
+    const WalName theirs{WalKind::piece, kSystem, 1, start, kStart + 90'000};
+    return std::count(names.begin(), names.end(), theirs);
+  };
+  CHECK(count(kStart) == 1);
+  CHECK(count(kStart + 35'000) == 0);
+}
+
 TEST_CASE_FIXTURE(Fixture, "where a tail cannot be added to, pieces follow it") {
   const Bytes log = log_of(300'000);
   const auto upload = uploader();
