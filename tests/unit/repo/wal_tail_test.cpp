@@ -64,7 +64,7 @@ struct Fixture {
   }
   void fill() {
     const auto tail = begin();
-    for (const std::size_t size : {200, 90, 700}) add(*tail, size);
+    for (const unsigned size : {200U, 90U, 700U}) add(*tail, size);
   }
   std::vector<WalObject> listed() const {
     auto objects = archive.list({}, kSystem);
