@@ -14,7 +14,7 @@ constexpr std::uint64_t kAheadBytes = std::uint64_t{256} << 10;
 // Where there is no room for them, there may be for the bytes alone.
 void AppendFile::write_zeros(std::uint64_t upto) {
   static constexpr std::array<std::byte, (std::size_t{64} << 10)> kZeros{};
-  const std::uint64_t wanted = std::min(most_bytes_, (upto + kAheadBytes - 1) / kAheadBytes * kAheadBytes);
+  const std::uint64_t wanted = std::min(zeros_until_, (upto + kAheadBytes - 1) / kAheadBytes * kAheadBytes);
   for (zeroed_ = std::max(zeroed_, end_); zeroed_ < wanted;) {
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(kZeros.size(), wanted - zeroed_));
     if (!pwrite_full(fd_.get(), ByteView(kZeros).first(count), zeroed_, path_)) return;

@@ -13,15 +13,11 @@ namespace drkit::base {
 class AppendFile {
  public:
   AppendFile() = default;
-  /// `fd`: open for writing, empty. most_bytes: it will never be longer.
-  AppendFile(UniqueFd fd, std::string path, std::uint64_t most_bytes)
-      : fd_(std::move(fd)), path_(std::move(path)), most_bytes_(most_bytes) {}
+  /// `fd`: open for writing, empty. zeros_until: no zeros ahead make it longer than that.
+  AppendFile(UniqueFd fd, std::string path, std::uint64_t zeros_until)
+      : fd_(std::move(fd)), path_(std::move(path)), zeros_until_(zeros_until) {}
 
   explicit operator bool() const { return static_cast<bool>(fd_); }
-  const std::string& path() const { return path_; }
-  /// Behind the last byte that was appended.
-  std::uint64_t end() const { return end_; }
-
   /// Durable after sync(). Errors: no_space, io: nothing counts as appended, and the same call may be made again.
   Result<void> append(ByteView bytes);
   /// Errors: io; the file can then no longer be relied on behind what was synced before.
@@ -33,7 +29,7 @@ class AppendFile {
 
   UniqueFd fd_;
   std::string path_;
-  std::uint64_t most_bytes_ = 0;
+  std::uint64_t zeros_until_ = 0;
   std::uint64_t end_ = 0;
   std::uint64_t zeroed_ = 0;
 };

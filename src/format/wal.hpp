@@ -61,7 +61,6 @@ Result<WalHead> decode_wal_head(ByteView first_bytes);
 /// What every tail begins with. No piece is added once all that is not log has so many bytes.
 inline constexpr std::uint64_t kMostWalTailHeads = 4ULL << 20;
 inline constexpr std::uint64_t kMaxWalTailBytes = kMaxWalObjectBytes + kMostWalTailHeads;
-inline constexpr std::size_t kWalTailHeadBytes = 6 + 1 + 1;
 Bytes encode_wal_tail_head();
 /// What stands before an object in a tail: its length, that of its log, and a check of both.
 inline constexpr std::size_t kWalTailLeadBytes = 4 + 4 + 4;

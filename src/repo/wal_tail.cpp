@@ -1,6 +1,7 @@
 #include "repo/wal_tail.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "repo/wal_names.hpp"
 #include "repo/wal_store.hpp"
@@ -74,6 +75,7 @@ class GrowingTail final : public WalTail {
 
   Result<void> append(const Context& ctx, ByteView bytes) override {
     const Repository::Impl& impl = *repository_.impl();
+    if (std::exchange(failed_, true)) return Error(ErrorCode::precondition_failed, "nothing follows what failed");
     next_.start = next_.end;
     next_.end += bytes.size();
     DRKIT_TRY(format::decode_wal_name(format::encode_wal_name(next_)));
@@ -84,7 +86,7 @@ class GrowingTail final : public WalTail {
     added.insert(added.end(), lead.begin(), lead.end());
     added.insert(added.end(), object.begin(), object.end());
     DRKIT_TRY(object_->append(ctx, added));
-    is_new_ = false;
+    is_new_ = failed_ = false;
     heads_bytes_ += added.size() - bytes.size();
     return {};
   }
@@ -98,6 +100,7 @@ class GrowingTail final : public WalTail {
   WalSealer sealer_{0};
   std::uint64_t heads_bytes_ = 0;
   bool is_new_ = true;
+  bool failed_ = false;
 };
 
 }  // namespace

@@ -48,7 +48,7 @@ std::optional<WalName> parse_name(std::string_view text) {
 // A machine that lost power may have kept the length of a file and not its last bytes. Only the last file is at risk,
 // and of it everything that was acknowledged is whole records.
 Result<std::size_t> trusted_bytes(ByteView bytes, const WalName& segment, bool last) {
-  if (!last) return bytes.size();
+  if (!last && bytes.size() == segment.end - segment.start) return bytes.size();
   const bool unwritten = std::all_of(bytes.begin(), bytes.end(), [](std::byte each) { return each == std::byte{0}; });
   if (unwritten || bytes.size() < kLeastBytes) return std::size_t{0};
   DRKIT_ASSIGN(const WalScan scan, scan_wal(bytes, [](const WalMark&) { return true; }));
@@ -116,7 +116,8 @@ Result<void> ReceiveSpool::open_segment(Lsn start) {
     return base::errno_error(reason, "fallocate", path);
   }
   DRKIT_TRY(base::fsync_directory(directory_));
-  file_ = base::AppendFile(std::move(file), path, segment_bytes_);
+  // Zeros never make it as long as a segment: the length says that all of it came.
+  file_ = base::AppendFile(std::move(file), path, segment_bytes_ - 1);
   file_start_ = start;
   files_.push_back(start);
   return {};

@@ -7,6 +7,7 @@
 
 #include "systems/postgres/wal_pieces.hpp"
 #include "systems/postgres/wal_receive_spool.hpp"
+#include "systems/postgres/wal_segment.hpp"
 #include "testing/temp_dir.hpp"
 #include "testing/wal_builder.hpp"
 
@@ -104,6 +105,22 @@ TEST_CASE_FIXTURE(Fixture, "a last file of full length that a crash filled with 
   CHECK(end_in(kStart) == acknowledged);
   CHECK(archive.get({}, {WalKind::segment, kSystem, 1, kStart, kStart + kSegment}).error().code() ==
         ErrorCode::not_found);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a segment whose last record came in part is not stored as whole") {
+  add_rows(kSegment + 100'000);
+  const auto scan = scan_wal(ByteView(log.bytes()).first(kSegment), [](const WalMark&) { return true; });
+  REQUIRE(scan.ok());
+  REQUIRE(scan->cut);
+  const std::size_t begins = scan->end - kStart;
+  REQUIRE(begins + 100 < kSegment);
+  {
+    auto spool = this->spool();
+    REQUIRE(spool.append(kStart, ByteView(log.bytes()).first(begins + 60)).ok());
+    REQUIRE(spool.sync().ok());
+  }
+  REQUIRE(store_left_over({}, archive, folder).ok());
+  CHECK(end_in(kStart) == kStart + begins);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a file that ends with a switch is whole, and one that holds nothing is nothing") {
