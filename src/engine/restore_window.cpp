@@ -15,7 +15,6 @@ constexpr std::size_t kMaxFiles = 8'192;
 constexpr std::size_t kMaxPieces = 32'768;
 constexpr std::size_t kMaxLargeFiles = 128;  // twice as many may be open at the same time
 constexpr std::uint64_t kMaxFetchBytes = std::uint64_t{4} << 20;
-constexpr unsigned kWaitingThreads = 2;                           // while some wait for the disk, the others compute
 constexpr std::uint64_t kMaxFetchGap = std::uint64_t{128} << 10;  // cheaper to read over than to ask again
 
 }  // namespace
@@ -95,7 +94,7 @@ Result<void> RestoreWindow::write_load() {
            std::tie(b.frame.pack, b.frame.offset, b.chunk_offset, b.file, b.file_offset);
   });
   const std::vector<Batch> batches = make_batches();
-  DRKIT_TRY(run_in_parallel(ctx_, impl_.budget.threads + kWaitingThreads, batches.size(),
+  DRKIT_TRY(run_in_parallel(ctx_, impl_.budget.writers, batches.size(),
                             [&](std::size_t i) { return run_batch(batches[i]); }));
   for (const auto& file : running_.files) {
     if (file->left == 0 && !file->closed) DRKIT_TRY(close_file(*file));
@@ -168,15 +167,12 @@ Result<void> RestoreWindow::run_batch(const Batch& batch) {
     const repo::FrameRef& frame = running_.pieces[i].frame;
     std::size_t end = i + 1;
     while (end < batch.end_piece && running_.pieces[end].frame == frame) ++end;
-    const auto open = [&] {
-      const auto offset = static_cast<std::size_t>(frame.offset - batch.begin);
-      return chunks_->open_frame(frame, ByteView(*fetched).subspan(offset, frame.sealed_bytes), plain);
-    };
-    auto opened = open();
+    const auto offset = static_cast<std::size_t>(frame.offset - batch.begin);
+    auto opened = chunks_->open_frame(frame, ByteView(*fetched).subspan(offset, frame.sealed_bytes), plain);
     if (!opened) {
-      auto again = chunks_->fetch_again(ctx_, batch.pack, batch.begin, length, opened.error());
-      if (again) fetched = std::move(again);
-      if (again) opened = open();
+      // The frame alone: twice a whole batch is more memory than each of the threads has.
+      const auto again = chunks_->fetch_again(ctx_, batch.pack, frame.offset, frame.sealed_bytes, opened.error());
+      if (again) opened = chunks_->open_frame(frame, *again, plain);
     }
     const auto pieces = std::span(running_.pieces).subspan(i, end - i);
     DRKIT_TRY(opened ? write_frame(pieces, plain.view()) : write_elsewhere(pieces, opened.error()));

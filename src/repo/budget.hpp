@@ -10,6 +10,7 @@ namespace drkit::repo {
 struct Budget {
   unsigned threads = 1;         ///< that compress and seal, or open and decode
   unsigned readers = 1;         ///< that read and hash files; each has a window of 5 MiB
+  unsigned writers = 1;         ///< of a restore; while some wait for the disk, the others compute; 10 MiB each
   std::size_t frame_bytes = 0;  ///< a frame of data is closed when it holds this much: it compresses no better beyond
   std::size_t pack_bytes = 0;   ///< a pack is closed at this size; about three exist at once
   std::size_t frames_in_flight = 0;  ///< each holds up to about 5 MiB plain and as much sealed
@@ -28,6 +29,7 @@ struct Budget {
     budget.frames_in_flight =
         std::max<std::size_t>(budget.threads + 1, std::min<std::size_t>(3 * budget.threads, frames - 1));
     budget.readers = memory < 128 * kMiB ? 1 : std::min(budget.threads, 4U);
+    budget.writers = budget.threads + (memory < 128 * kMiB ? 1 : 2);
     budget.frame_bytes = kMiB;
     // What frames, window and compressor take is set aside first; the rest is for packs, with room for other things.
     budget.pack_bytes = std::clamp((memory - 32 * kMiB) / 7, 4 * kMiB, 16 * kMiB);

@@ -5,7 +5,7 @@ free_port() {
   local port
   for _ in $(seq 200); do
     port=$((15000 + (RANDOM * 32768 + RANDOM) % 17000))
-    if ! ss -Hltn "sport = :$port" | grep -q .; then
+    if [ -z "$(ss -Hltn "sport = :$port")" ]; then
       echo "$port"
       return 0
     fi
@@ -52,7 +52,7 @@ is_running() {
 
 # No thread of the process PID runs any more. A signal only asks: one thread must get a processor before the others are stopped.
 is_stopped() {
-  ! cat "/proc/$1/task/"*/status 2>/dev/null | grep '^State:' | grep -qv '^State:.[TtZX]'
+  [ -z "$(cat "/proc/$1/task/"*/status 2>/dev/null | grep '^State:' | grep -v '^State:.[TtZX]')" ]
 }
 
 is_gone() {
