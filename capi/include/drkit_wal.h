@@ -29,7 +29,9 @@ typedef struct drk_wal_object {
   int32_t kind;       /**< drk_wal_kind */
   uint64_t system_id; /**< of the cluster */
   uint32_t timeline;
-  uint32_t reserved;
+  /** 1: holds less than it should: emptied or cut short, or a tail in which log from start_lsn on was stored but cannot
+   * be read (end_lsn is UINT64_MAX then). */
+  uint32_t damaged;
   uint64_t start_lsn; /**< first byte of the log; 0 for a history */
   uint64_t end_lsn;   /**< behind the last one */
   uint64_t stored_bytes;
@@ -84,9 +86,13 @@ typedef struct drk_wal_get_options {
   const char* spool_directory; /**< NULL: none */
   const char* spool_name;      /**< with a spool: the repository's address */
   uint64_t system_id;          /**< 0: of the data directory in which the destination lies, else the only one */
+  /** Non-zero: the last segment is delivered as far as it can be read also when it is damaged behind that. For a
+   * recovery to a target that lies before: to any other one the damage would look like the end of the log. */
+  int32_t up_to_damage;
+  uint32_t reserved; /**< 0 */
 } drk_wal_get_options;
 #define DRK_WAL_GET_OPTIONS_INIT \
-  { sizeof(drk_wal_get_options), 0, NULL, NULL, 0 }
+  { sizeof(drk_wal_get_options), 0, NULL, NULL, 0, 0, 0 }
 
 /** Delivers a segment of this cluster that an earlier drk_wal_get fetched; sets `out` to 0 when there is none. Opens
  * nothing but the spool and pg_control. Errors: DRK_IO; drk_wal_get needs no spool. */

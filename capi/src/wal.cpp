@@ -42,6 +42,7 @@ Result<WalGetOptions> get_options_of(const drk_wal_get_options* options) {
   DRKIT_ASSIGN(chosen.spool, spool_of(given.spool_directory, given.spool_name));
   chosen.prefetch = given.prefetch;
   chosen.system_id = optional_id(given.system_id);
+  chosen.up_to_damage = given.up_to_damage != 0;
   return chosen;
 }
 
@@ -77,6 +78,7 @@ drk_wal_object view_of(const WalObject& object) {
   view.kind = static_cast<std::int32_t>(object.name.kind);
   view.system_id = object.name.system_id;
   view.timeline = object.name.timeline;
+  view.damaged = object.damaged ? 1 : 0;
   view.start_lsn = object.name.start;
   view.end_lsn = object.name.end;
   view.stored_bytes = object.stored_bytes;

@@ -121,7 +121,7 @@ std::string storage_words(const AccessOptions& access) {
   return words;
 }
 
-Result<std::string> restore_command(const Session& session, const PitrArguments& arguments) {
+Result<std::string> restore_command(const Session& session, const PitrArguments& arguments, bool up_to_damage) {
   if (!arguments.restore_command.empty()) return arguments.restore_command;
   const SecretOptions& secrets = session.options().secrets;
   if (secrets.key_file.empty() && secrets.password_file.empty()) {
@@ -139,6 +139,8 @@ Result<std::string> restore_command(const Session& session, const PitrArguments&
   if (secrets.key_file.empty()) command += " --password-file " + server_word(absolute(secrets.password_file));
   command += storage_words(session.options().access);
   command += " --cache-dir ''";
+  // Only a target tells the server where to stop.
+  if (up_to_damage) command += " --up-to-damage";
   if (!arguments.spool.empty()) {
     command +=
         " --spool " + server_word(absolute(arguments.spool)) + " --prefetch " + std::to_string(arguments.prefetch);
@@ -218,8 +220,10 @@ void show_plan(Session& session, const PitrPlan& plan) {
 
 Result<int> run_pitr(Session& session, const PitrArguments& arguments) {
   PitrSettings settings;
+  DRKIT_ASSIGN(const PitrTarget target, target_of(arguments));
   if (!arguments.plan) {
-    DRKIT_ASSIGN(settings.restore_command, restore_command(session, arguments));
+    const bool has_end = target.kind != PitrKind::latest;
+    DRKIT_ASSIGN(settings.restore_command, restore_command(session, arguments, has_end));
   }
   settings.action = action_of(arguments.action);
   settings.keep_archiving = arguments.keep_archiving;

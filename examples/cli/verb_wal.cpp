@@ -17,6 +17,7 @@ struct WalArguments {
   std::string system_id;
   unsigned batch = 0;
   unsigned prefetch = 0;
+  bool up_to_damage = false;
 };
 
 // The server asks the same thing many times a minute: what the spool knows is answered before the repository is opened,
@@ -56,6 +57,7 @@ Result<void> get(Session& session, const WalArguments& arguments) {
   WalGetOptions options;
   options.spool = {arguments.spool, arguments.repository};
   options.prefetch = arguments.prefetch;
+  options.up_to_damage = arguments.up_to_damage;
   DRKIT_ASSIGN(options.system_id, parse_system_id(arguments.system_id));
   // Without the spool it takes longer, nothing else.
   const auto ready = take_prefetched_wal(arguments.file, arguments.destination, options.spool, options.system_id);
@@ -88,6 +90,7 @@ Json object_json(const WalObject& object) {
   json["stored_bytes"] = object.stored_bytes;
   json["modified_ns"] = object.modified_ns;
   json["key"] = object.key;
+  json["damaged"] = object.damaged;
   return json;
 }
 
@@ -106,7 +109,8 @@ Result<int> run_list(Session& session, const WalArguments& arguments) {
     const WalName& name = object.name;
     session.print(std::to_string(name.system_id) + "  " + right(std::to_string(name.timeline), 3) + "  " +
                   left(std::string(wal_kind_name(name.kind)), 8) + right(lsn_text(name.start), 14) +
-                  right(lsn_text(name.end), 14) + right(human_bytes(object.stored_bytes), 12) + "\n");
+                  right(name.kind == WalKind::tail ? "?" : lsn_text(name.end), 14) +
+                  right(human_bytes(object.stored_bytes), 12) + (object.damaged ? "  damaged" : "") + "\n");
   }
   return kComplete;
 }
@@ -139,6 +143,8 @@ void add_wal(CLI::App& app, Session& session) {
   get->add_option("DESTINATION", arguments->destination, "Where to write it: %p")->required();
   get->add_option("--spool", arguments->spool, "Folder for segments fetched ahead");
   get->add_option("--prefetch", arguments->prefetch, "Segments to fetch ahead; needs --spool")->needs("--spool");
+  get->add_flag("--up-to-damage", arguments->up_to_damage,
+                "Deliver a last segment that is damaged as far as it can be read: for targets before that");
   get->footer("Exit codes: 0 delivered, 1 not in the repository, 126 anything else.");
   sub("list", "Show the log that the repository holds", "drkit wal list /srv/backup", run_list);
   add_wal_verify(*verb, session);

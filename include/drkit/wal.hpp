@@ -58,7 +58,10 @@ struct WalObject {
   std::uint64_t stored_bytes = 0;
   std::int64_t modified_ns = 0;  ///< storage's time; 0 when unknown
   std::string key;
-  bool too_small = false;  ///< smaller than any such object is: emptied or cut short
+  /// Holds less than it should: smaller than any such object is, or a tail in which log from name.start on is stored
+  /// but cannot be read; the tail's name ends with the highest number then, and what is good of it is listed as a
+  /// piece.
+  bool damaged = false;
 };
 
 enum class WalPut : std::uint8_t { stored, was_there };
@@ -105,8 +108,7 @@ class DRKIT_API WalArchive {
   Result<std::vector<WalObject>> list_notes(const Context& ctx, std::uint64_t system_id) const;
   /// Takes pieces away that a longer object has replaced. Errors: invalid_argument for anything but a piece.
   Result<void> remove_piece(const Context& ctx, const WalName& name) const;
-  /// Whether a tail holds nothing but beginnings of these bytes: true also when there is none, or nothing of it can be
-  /// opened. Works with every key.
+  /// Whether what can be opened of a tail are beginnings of these bytes, or there is none. Works with every key.
   Result<bool> is_tail_within(const Context& ctx, std::uint64_t system_id, std::uint32_t timeline, std::uint64_t start,
                               ByteView log) const;
   /// Takes a tail away. REQUIRES: its segment is stored whole, for it may have grown since it was looked at, and it is

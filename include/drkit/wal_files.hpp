@@ -51,6 +51,9 @@ struct WalGetOptions {
   unsigned prefetch = 0;  ///< segments behind the one asked for that are fetched at the same time; needs a spool
   /// The cluster; else that of the data directory in which the destination lies, else the only one of the repository.
   std::optional<std::uint64_t> system_id;
+  /// Deliver the last segment as far as it can be read also when it is damaged behind that, with a warning. For a
+  /// recovery to a target that lies before: to any other one the damage would look like the end of the log.
+  bool up_to_damage = false;
 };
 
 /// Delivers a segment that an earlier call fetched; false when there is none of this cluster (system_id, else that of

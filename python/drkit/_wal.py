@@ -19,7 +19,11 @@ PathText = Union[str, "os.PathLike[str]"]
 
 @dataclass(frozen=True)
 class WalObject:
-    """One stored object of the log. Kinds: segment, partial, piece, history, label, gap."""
+    """One stored object of the log. Kinds: segment, partial, piece, history, label, gap, tail.
+
+    damaged: it holds less than it should: emptied or cut short, or (a tail) log from start_lsn on was stored but cannot
+    be read; nobody knows end_lsn then, it is the highest number.
+    """
 
     kind: str
     system_id: int
@@ -28,6 +32,7 @@ class WalObject:
     end_lsn: int
     stored_bytes: int
     modified_ns: int
+    damaged: bool
 
     @property
     def start_lsn_text(self) -> str:
@@ -157,11 +162,14 @@ def get_wal(
     system_id: Optional[int] = None,
     spool: Optional[PathText] = None,
     prefetch: int = 0,
+    up_to_damage: bool = False,
     log: Optional[Log] = None,
 ) -> None:
     """Writes a file of the log: whole, verified and synced, or not at all.
 
     spool, prefetch: a folder, and how many segments behind the one asked for are fetched into it at the same time.
+    up_to_damage: deliver the last segment as far as it can be read also when it is damaged behind that. For a recovery
+    to a target that lies before: to any other one the damage would look like the end of the log.
     Errors: NotFoundError (the repository has no such file, and nothing else), CorruptError, PermissionDeniedError
     (a write key), IoError (the destination, also when its folder is not there).
     """
@@ -175,6 +183,7 @@ def get_wal(
         _folder(spool),
         repository._handle.storage_name,
         prefetch,
+        up_to_damage,
         log,
     )
 

@@ -32,6 +32,7 @@ py::dict object_dict(const WalObject& object) {
   dict["kind"] = std::string(wal_kind_name(object.name.kind));
   dict["stored_bytes"] = object.stored_bytes;
   dict["modified_ns"] = object.modified_ns;
+  dict["damaged"] = object.damaged;
   return dict;
 }
 
@@ -93,12 +94,13 @@ py::dict push(const RepositoryHandle& self, const py::object& path, const System
 }
 
 void get(const RepositoryHandle& self, const std::string& name, const py::object& destination,
-         const SystemId& system_id, std::string spool, std::string spool_name, unsigned prefetch,
+         const SystemId& system_id, std::string spool, std::string spool_name, unsigned prefetch, bool up_to_damage,
          const py::object& log) {
   WalGetOptions options;
   options.system_id = system_id;
   options.spool = {std::move(spool), std::move(spool_name), {}};
   options.prefetch = prefetch;
+  options.up_to_damage = up_to_damage;
   const std::string place = path_from_python(destination);
   Job job(py::none(), log);
   job.run([&](const Context& ctx) -> Result<bool> {

@@ -7,6 +7,7 @@
 #include "repo/impl.hpp"
 #include "repo/layout.hpp"
 #include "repo/wal_names.hpp"
+#include "repo/wal_tail.hpp"
 
 namespace drkit {
 namespace engine {
@@ -76,13 +77,21 @@ bool is_tail(const Expectation& expected, ByteView object) {
 
 // Whoever adds to it may be at work, or may have been killed while they were: that is no damage, though it could hide
 // one.
-void check_tail(const std::string& key, ByteView object, FindingList& findings) {
-  const auto pieces = format::decode_wal_tail(object);
-  if (!pieces) return findings.add(damage_of(key, pieces.error().message()));
-  if (pieces->more_after) return findings.add(damage_of(key, "a piece in the middle of it is damaged"));
-  if (pieces->clean_end) return;
+Result<void> check_tail(const Context& ctx, Storage& storage, const std::string& key, FindingList& findings) {
+  const auto tail = repo::read_tail(ctx, storage, key);
+  const ErrorCode code = tail ? ErrorCode::ok : tail.error().code();
+  // Its segment took its place.
+  if (code == ErrorCode::not_found) return {};
+  if (code == ErrorCode::corrupt) {
+    findings.add(damage_of(key, tail.error().message()));
+    return {};
+  }
+  DRKIT_TRY(tail);
+  if (tail->found.more_after) findings.add(damage_of(key, "a piece in the middle of it is damaged"));
+  if (tail->found.more_after || tail->found.clean_end) return {};
   findings.add({Severity::warning, "log_tail_unfinished", key,
                 "what follows its last whole piece was cut off while it was added, or is damaged"});
+  return {};
 }
 
 Result<std::uint64_t> check_small(const Context& ctx, Storage& storage, const std::string& key,
@@ -94,7 +103,7 @@ Result<std::uint64_t> check_small(const Context& ctx, Storage& storage, const st
     return object.size();
   }
   if (is_tail(expected, object)) {
-    check_tail(key, object, findings);
+    DRKIT_TRY(check_tail(ctx, storage, key, findings));
     return object.size();
   }
   const std::string digest = base::to_hex(crypto::sha256(object));

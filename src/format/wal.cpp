@@ -159,14 +159,16 @@ std::optional<WalTailPiece> piece_at(ByteView bytes, std::size_t at) {
 
 Result<WalTailPieces> decode_wal_tail(ByteView bytes) {
   const Bytes head = encode_wal_tail_head();
-  const ByteView start = bytes.first(std::min(bytes.size(), head.size()));
   WalTailPieces found;
-  // One that a crash left before its first piece was durable is empty, or begins with zeros.
-  if (!is_zero(start)) {
-    if (!std::equal(head.begin(), head.end(), start.begin(), start.end())) {
-      return corrupt("wal tail", "does not begin as one");
-    }
+  // One that a crash left before its first piece was durable may have a part of its head, and zeros or nothing behind.
+  const auto same = std::mismatch(head.begin(), head.end(), bytes.begin(), bytes.end());
+  if (same.first == head.end()) {
     found.end = head.size();
+  } else if (!is_zero(bytes.subspan(static_cast<std::size_t>(same.second - bytes.begin())))) {
+    return corrupt("wal tail", "does not begin as one");
+  } else {
+    found.clean_end = is_zero(bytes);
+    return found;
   }
   while (const auto piece = piece_at(bytes, found.end)) {
     found.pieces.push_back(*piece);

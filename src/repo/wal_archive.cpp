@@ -1,5 +1,6 @@
 // The public face of the log's objects.
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include "repo/layout.hpp"
@@ -53,16 +54,25 @@ auto order_of(const WalName& name) {
   return std::tuple(name.system_id, name.timeline, name.start, name.end, name.kind);
 }
 
+// One that is damaged shows as a tail, too, from where nothing can be read.
 Result<void> show_tails_as_pieces(const Context& ctx, Repository::Impl& impl, std::vector<WalObject>& objects) {
-  for (WalObject& object : objects) {
-    if (object.name.kind != WalKind::tail) continue;
-    DRKIT_ASSIGN(const auto extent, repo::look_at_tail(ctx, impl, object.name, object.key));
-    if (!extent) continue;
-    object.name = extent->piece;
-    object.stored_bytes = extent->stored_bytes;
-    object.too_small = false;
+  std::vector<WalObject> tails;
+  const auto first = std::stable_partition(objects.begin(), objects.end(),
+                                           [](const WalObject& each) { return each.name.kind != WalKind::tail; });
+  std::move(first, objects.end(), std::back_inserter(tails));
+  objects.erase(first, objects.end());
+  for (WalObject& tail : tails) {
+    const auto extent = repo::look_at_tail(ctx, impl, tail.name, tail.key);
+    // Its segment took its place since it was listed.
+    if (!extent && extent.error().code() == ErrorCode::not_found) continue;
+    DRKIT_TRY(extent);
+    const WalName& piece = extent->piece;
+    if (piece.end > piece.start) objects.push_back({piece, extent->stored_bytes, tail.modified_ns, tail.key, false});
+    if (!extent->damaged) continue;
+    tail.name.start = piece.end;
+    tail.damaged = true;
+    objects.push_back(std::move(tail));
   }
-  std::erase_if(objects, [](const WalObject& object) { return object.name.kind == WalKind::tail; });
   return {};
 }
 

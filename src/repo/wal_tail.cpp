@@ -1,6 +1,7 @@
 #include "repo/wal_tail.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "repo/wal_names.hpp"
@@ -22,25 +23,46 @@ struct Parts {
   std::vector<Part> list;  ///< views into bytes
   std::uint64_t end = 0;   ///< of the log
   std::uint64_t stored_bytes = 0;
+  std::string problem;  ///< why the log behind them cannot be read, though there is more; empty: there is none
 };
 
-Result<Parts> load(const Context& ctx, Repository::Impl& impl, const WalName& tail, const std::string& key) {
-  Parts parts;
-  DRKIT_ASSIGN(parts.bytes, impl.storage->get(ctx, key, {0, format::kMaxWalTailBytes}));
-  auto decoded = format::decode_wal_tail(parts.bytes);
-  if (!decoded) return std::move(decoded).error().with("key", key);
-  parts.end = tail.start;
-  parts.stored_bytes = decoded->end;
-  for (const format::WalTailPiece& piece : decoded->pieces) {
+// What is no piece of this place does not open as one, and neither does anything behind it.
+void take_pieces(const Repository::Impl& impl, const WalName& tail, const format::WalTailPieces& found, Parts& parts) {
+  for (const format::WalTailPiece& piece : found.pieces) {
     const WalName name{WalKind::piece, tail.system_id, tail.timeline, parts.end, parts.end + piece.plain_bytes};
-    // What is no piece of this place does not open as one.
     const auto header = check_wal_object(impl, name, piece.object);
     if (!header || header->plain_bytes != piece.plain_bytes) {
-      return format::corrupt("wal tail", "holds a piece of something else").with("key", key);
+      parts.problem = "a piece in it is of something else";
+      return;
     }
     parts.list.push_back({name, piece.object, header->id});
     parts.end = name.end;
+    parts.stored_bytes = static_cast<std::uint64_t>(piece.object.data() + piece.object.size() - parts.bytes.data());
   }
+  if (found.more_after) parts.problem = "a piece in the middle of it is damaged";
+}
+
+// Without a key nobody can tell a crash of the writer from damage of the last piece: it is told, and no error.
+void tell(const Context& ctx, const Parts& parts, bool clean_end, const std::string& key) {
+  if (!parts.problem.empty()) {
+    return ctx.write_log(LogLevel::error, "log that was stored cannot be read, " + parts.problem + ": " + key);
+  }
+  if (clean_end) return;
+  ctx.write_log(LogLevel::warning,
+                "what follows the last whole piece was cut off while it was added, or is damaged: " + key);
+}
+
+Result<Parts> load(const Context& ctx, Repository::Impl& impl, const WalName& tail, const std::string& key) {
+  Parts parts;
+  parts.end = tail.start;
+  auto read = read_tail(ctx, *impl.storage, key);
+  if (!read && read.error().code() != ErrorCode::corrupt) return std::move(read).error();
+  if (!read) parts.problem = read.error().message();
+  if (read) {
+    parts.bytes = std::move(read->bytes);
+    take_pieces(impl, tail, read->found, parts);
+  }
+  tell(ctx, parts, !read || read->found.clean_end, key);
   return parts;
 }
 
@@ -52,6 +74,7 @@ Result<Parts> load_piece(const Context& ctx, Repository::Impl& impl, const WalNa
   const auto last =
       std::find_if(parts.list.begin(), parts.list.end(), [&](const Part& part) { return part.name.end == piece.end; });
   if (last == parts.list.end()) {
+    if (!parts.problem.empty()) return format::corrupt("wal tail", parts.problem).with("key", key);
     return Error(ErrorCode::not_found, "the stored log ends before this piece does").with("key", key);
   }
   parts.list.erase(last + 1, parts.list.end());
@@ -109,18 +132,23 @@ WalName tail_name(std::uint64_t system_id, std::uint32_t timeline, std::uint64_t
   return {WalKind::tail, system_id, timeline, start, format::kTailEnd};
 }
 
-Result<std::optional<TailExtent>> look_at_tail(const Context& ctx, Repository::Impl& impl, const WalName& tail,
-                                               const std::string& key) {
-  const auto parts = load(ctx, impl, tail, key);
-  if (!parts) {
-    const ErrorCode code = parts.error().code();
-    if (code == ErrorCode::corrupt) ctx.write_log(LogLevel::warning, parts.error().to_string());
-    if (code == ErrorCode::not_found || code == ErrorCode::corrupt) return std::optional<TailExtent>();
-    return parts.error();
+Result<TailBytes> read_tail(const Context& ctx, Storage& storage, const std::string& key) {
+  TailBytes tail;
+  for (std::optional<std::size_t> end;;) {
+    DRKIT_ASSIGN(tail.bytes, storage.get(ctx, key, {0, format::kMaxWalTailBytes}));
+    auto found = format::decode_wal_tail(tail.bytes);
+    if (!found) return std::move(found).error().with("key", key);
+    tail.found = std::move(*found);
+    if (tail.found.clean_end || end == tail.found.end) return tail;
+    end = tail.found.end;
   }
-  if (parts->list.empty()) return std::optional<TailExtent>();
-  const WalName piece{WalKind::piece, tail.system_id, tail.timeline, tail.start, parts->end};
-  return std::optional(TailExtent{piece, parts->stored_bytes});
+}
+
+Result<TailExtent> look_at_tail(const Context& ctx, Repository::Impl& impl, const WalName& tail,
+                                const std::string& key) {
+  DRKIT_ASSIGN(const Parts parts, load(ctx, impl, tail, key));
+  const WalName piece{WalKind::piece, tail.system_id, tail.timeline, tail.start, parts.end};
+  return TailExtent{piece, parts.stored_bytes, !parts.problem.empty()};
 }
 
 Result<Bytes> get_from_tail(const Context& ctx, Repository::Impl& impl, const WalName& piece) {
@@ -158,9 +186,7 @@ Result<bool> WalArchive::is_tail_within(const Context& ctx, std::uint64_t system
   DRKIT_ASSIGN(const std::string key, repo::wal_key(impl, tail));
   const auto parts = repo::load(ctx, impl, tail, key);
   if (parts) return repo::are_within(impl, *parts, start, log);
-  const ErrorCode code = parts.error().code();
-  if (code == ErrorCode::not_found || code == ErrorCode::corrupt) return true;
-  return parts.error();
+  return parts.error().code() == ErrorCode::not_found ? Result<bool>(true) : parts.error();
 }
 
 Result<void> WalArchive::remove_tail(const Context& ctx, std::uint64_t system_id, std::uint32_t timeline,

@@ -141,7 +141,10 @@ class LocalStorage final : public Storage {
     if (!file && file.error().code() == ErrorCode::already_exists) return exists(place, key).error();
     if (!file) return std::move(file).error();
     auto growing = std::make_unique<GrowingFile>(std::move(*file), path_of(key), key);
-    DRKIT_TRY(base::fsync_file(place.directory.get(), path_of(key)));
+    if (auto synced = base::fsync_file(place.directory.get(), path_of(key)); !synced) {
+      static_cast<void>(base::unlink_at(place.directory.get(), place.name));
+      return std::move(synced).error();
+    }
     return growing;
   }
 

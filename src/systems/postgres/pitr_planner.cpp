@@ -76,7 +76,7 @@ Result<PitrPlan> PitrPlanner::to_latest() const {
   plan.ended_by = map_.why_it_ends(path_, way_.end);
   if (plan.ended_by == "damaged") {
     return Error(ErrorCode::corrupt, "the object of the log at " + format_lsn(way_.end) +
-                                         " is emptied or cut short, so the server cannot recover to the latest state; "
+                                         " is damaged, so the server cannot recover to the latest state; "
                                          "it can to any target before that, the last transaction ended " +
                                          utc_text(time));
   }

@@ -92,6 +92,10 @@ WalTimeline describe(const WalMap& map, TimelineId id, const TimelineMap& timeli
   return value;
 }
 
+const char* what_is_wrong(const WalName& name) {
+  return name.kind == WalKind::tail ? " is damaged: log in it cannot be read" : " is emptied or cut short";
+}
+
 void find_problems(const WalMap& map, std::vector<WalProblem>& problems) {
   const std::uint64_t system_id = map.system_id();
   for (const WalName& gap : map.gaps()) {
@@ -100,7 +104,7 @@ void find_problems(const WalMap& map, std::vector<WalProblem>& problems) {
   for (const WalName& name : map.damaged()) {
     problems.push_back({"wal_damaged", system_id, name.timeline, name.start, name.end,
                         "the stored " + std::string(wal_kind_name(name.kind)) + " " +
-                            wal_file_of(name, map.segment_bytes()) + " is emptied or cut short"});
+                            wal_file_of(name, map.segment_bytes()) + what_is_wrong(name)});
   }
   for (const auto& [id, timeline] : map.timelines()) {
     if (id > 1 && !timeline.has_history) {

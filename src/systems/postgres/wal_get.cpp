@@ -39,6 +39,7 @@ class Getter {
 
  private:
   Fetched fetch(const WalName& name) const { return {read_segment(ctx_, archive_, name)}; }
+  Result<void> allow_damage(const SegmentBytes& segment) const;
   void keep(const WalName& name, const Fetched& fetched) const;
 
   const Context& ctx_;
@@ -55,6 +56,17 @@ void Getter::keep(const WalName& name, const Fetched& fetched) const {
   if (!kept) ctx_.write_log(LogLevel::warning, "a fetched segment was not kept: " + kept.error().to_string());
 }
 
+// Zeros behind damage are the end of the log to a server, which would open for writing there.
+Result<void> Getter::allow_damage(const SegmentBytes& segment) const {
+  if (!segment.damaged) return {};
+  const std::string what = "the stored log behind " + format_lsn(segment.end) + " is damaged";
+  if (!options_.up_to_damage) {
+    return Error(ErrorCode::corrupt, what + "; a recovery to a target before that needs its part (up to damage)");
+  }
+  ctx_.write_log(LogLevel::warning, what + ": what lies before it is delivered");
+  return {};
+}
+
 Result<void> Getter::get_segment(const WalName& name, const std::string& destination) const {
   const std::uint64_t size = cluster_.segment_bytes;
   std::vector<WalName> wanted{name};
@@ -66,7 +78,8 @@ Result<void> Getter::get_segment(const WalName& name, const std::string& destina
                                            wanted.size(), [&](unsigned, WalName&& each) { return fetch(each); });
   for (const WalName& each : wanted) pool.push(each);
   Fetched first = std::move(*pool.pop(true));
-  Result<void> delivered = first.segment ? deliver(destination, first.segment->bytes) : first.segment.error();
+  Result<void> delivered = first.segment ? allow_damage(*first.segment) : first.segment.error();
+  if (delivered) delivered = deliver(destination, first.segment->bytes);
   if (!first.segment && first.segment.error().code() == ErrorCode::not_found) {
     delivered = not_kept(wal_file_of(name, size));
   }

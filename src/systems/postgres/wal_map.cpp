@@ -43,10 +43,10 @@ const PathPart* part_at(const Path& path, Lsn lsn) {
   return nullptr;
 }
 
-void WalMap::add(const WalName& name, bool too_small) {
+void WalMap::add(const WalName& name, bool damaged) {
   system_id_ = name.system_id;
   const bool holds_log = name.kind != WalKind::gap && name.kind != WalKind::label && name.kind != WalKind::history;
-  if (too_small && holds_log) {
+  if (damaged && holds_log) {
     timelines_[name.timeline];
     return damaged_.push_back(name);
   }
@@ -77,6 +77,18 @@ void WalMap::count_partials() {
 void WalMap::finish() {
   count_partials();
   for (auto& [id, timeline] : timelines_) merge_spans(timeline.spans);
+  bound_tails();
+}
+
+// A tail says where it is damaged, and never how far it went: at most to the end of its segment. Where the log goes on
+// all the same, a receiver has stored it anew from there.
+void WalMap::bound_tails() {
+  for (WalName& name : damaged_) {
+    if (name.kind == WalKind::tail) name.end = (name.start / segment_bytes_ + 1) * segment_bytes_;
+  }
+  std::erase_if(damaged_, [this](const WalName& name) {
+    return name.kind == WalKind::tail && covered(name.timeline, name.start) > name.start;
+  });
 }
 
 Result<std::map<std::uint64_t, WalMap>> WalMap::load(const Context& ctx, const WalArchive& archive) {
@@ -84,7 +96,7 @@ Result<std::map<std::uint64_t, WalMap>> WalMap::load(const Context& ctx, const W
   std::map<std::uint64_t, WalMap> maps;
   std::map<std::uint64_t, std::vector<WalName>> names;
   for (const WalObject& object : objects) {
-    maps[object.name.system_id].add(object.name, object.too_small);
+    maps[object.name.system_id].add(object.name, object.damaged);
     names[object.name.system_id].push_back(object.name);
   }
   for (auto& [system_id, map] : maps) {

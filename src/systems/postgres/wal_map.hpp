@@ -35,7 +35,8 @@ class WalMap {
   std::uint64_t segment_bytes() const { return segment_bytes_; }
   const std::map<TimelineId, TimelineMap>& timelines() const { return timelines_; }
   const std::vector<WalName>& gaps() const { return gaps_; }
-  /// Objects that are too small to hold what they are named for; nothing of the log is counted on them.
+  /// Objects that hold less than they are named for, tails from where they are damaged; nothing of the log is counted
+  /// on them.
   const std::vector<WalName>& damaged() const { return damaged_; }
 
   /// From the first timeline to this one. Errors: not_found (no history), corrupt.
@@ -52,9 +53,10 @@ class WalMap {
   std::string why_it_ends(const Path& path, Lsn end) const;
 
  private:
-  void add(const WalName& name, bool too_small);
+  void add(const WalName& name, bool damaged);
   void finish();
   void count_partials();
+  void bound_tails();
   Lsn covered(TimelineId timeline, Lsn from) const;
   const WalName* object_at(TimelineId timeline, Lsn position) const;
 

@@ -58,12 +58,25 @@ Result<std::optional<SegmentBytes>> read_grown(const Context& ctx, const WalArch
   if (listed(WalKind::segment)) return std::optional<SegmentBytes>();
   const std::vector<WalName> pieces = chain_of_pieces(near, name);
   const bool partial = listed(WalKind::partial);
-  if (pieces.empty() && !partial) return Error(ErrorCode::not_found, "nothing of this segment is stored");
+  const auto is_damaged_from = [&](Lsn end) {
+    return std::any_of(near.begin(), near.end(), [&](const WalObject& each) {
+      return each.damaged && each.name.timeline == name.timeline && each.name.start >= end &&
+             each.name.start < name.end;
+    });
+  };
+  if (pieces.empty() && !partial) {
+    return is_damaged_from(name.start)
+               ? Error(ErrorCode::corrupt, "what is stored of this segment of the log is damaged")
+               : Error(ErrorCode::not_found, "nothing of this segment is stored");
+  }
   auto read = partial ? read_partial(ctx, archive, name) : Result<SegmentBytes>(SegmentBytes{});
   if (read && !pieces.empty() && (!partial || pieces.back().end > read->end)) {
     read = assemble(ctx, archive, name, pieces);
   }
-  if (read) return std::optional(std::move(*read));
+  if (read) {
+    read->damaged = is_damaged_from(read->end);
+    return std::optional(std::move(*read));
+  }
   if (read.error().code() == ErrorCode::not_found) return std::optional<SegmentBytes>();
   return std::move(read).error();
 }

@@ -9,6 +9,12 @@ Result<void> TailWriter::begin(const Context& ctx, const WalName& first) {
   return {};
 }
 
+// The object that is put instead succeeds, or tells why it does not.
+void TailWriter::tell(const Context& ctx, const Error& why) {
+  ctx.write_log(LogLevel::warning,
+                "received log goes into an object of its own, the tail took none: " + why.to_string());
+}
+
 TailWriter::Added TailWriter::add(const Context& ctx, const WalName& piece, ByteView bytes, bool begins_segment) {
   Added added;
   if (!possible_) return added;
@@ -16,11 +22,15 @@ TailWriter::Added TailWriter::add(const Context& ctx, const WalName& piece, Byte
   const Result<void> begun = goes_on ? Result<void>() : begin(ctx, piece);
   added.first = first_;
   if (!begun) {
-    possible_ = begun.error().code() != ErrorCode::unsupported;
-    added.in_the_way = begun.error().code() == ErrorCode::already_exists;
+    const ErrorCode code = begun.error().code();
+    possible_ = code != ErrorCode::unsupported;
+    added.in_the_way = code == ErrorCode::already_exists;
+    if (possible_ && !added.in_the_way) tell(ctx, begun.error());
     return added;
   }
-  added.done = tail_->append(ctx, bytes).ok();
+  const Result<void> appended = tail_->append(ctx, bytes);
+  if (!appended) tell(ctx, appended.error());
+  added.done = appended.ok();
   added.full = tail_->is_full();
   if (!added.done || added.full) tail_.reset();
   end_ = piece.end;

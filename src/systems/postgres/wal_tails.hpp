@@ -25,6 +25,7 @@ class TailWriter {
 
  private:
   Result<void> begin(const Context& ctx, const WalName& first);
+  static void tell(const Context& ctx, const Error& why);
 
   const PatientArchive& archive_;
   bool possible_ = true;  ///< as far as is known

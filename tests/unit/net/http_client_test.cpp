@@ -232,13 +232,13 @@ TEST_CASE("a thin line that goes on is no stall, also when the system's buffer h
   const ScriptedServer server([&](Peer& peer) {
     for (std::size_t got = 0; got < body.size(); got += 500'000) {
       peer.read_bytes(500'000);
-      std::this_thread::sleep_for(milliseconds(100));
+      std::this_thread::sleep_for(milliseconds(250));
     }
     peer.write(ok_with("done"));
     peer.stall();
   });
   net::HttpOptions options;
-  options.stall_timeout = milliseconds(400);
+  options.stall_timeout = milliseconds(1500);
   const auto got = make_client(std::move(options))->send({}, put_of(server.url(), body));
   REQUIRE_MESSAGE(got.ok(), got.error().to_string());
 }

@@ -101,7 +101,7 @@ TEST_CASE_FIXTURE(Fixture, "a tail is listed and read as one piece, which grows"
   add(*tail, 1);
   add(*tail, 300'000);
   CHECK(listed()[0].name == piece(kStart, ends.back()));
-  CHECK_FALSE(listed()[0].too_small);
+  CHECK_FALSE(listed()[0].damaged);
   const auto near = archive.list_near({}, kSystem, 1, kStart);
   REQUIRE(near.ok());
   CHECK(near->size() == 1);
@@ -152,6 +152,7 @@ TEST_CASE_FIXTURE(Fixture, "a tail cut off anywhere reaches as far as its last w
       const auto objects = listed();
       REQUIRE(objects.size() <= 1);
       if (objects.empty()) continue;
+      REQUIRE_FALSE(objects[0].damaged);
       const std::uint64_t end = objects[0].name.end;
       REQUIRE(std::count(ends.begin(), ends.end(), end) == 1);
       seen = std::max<std::size_t>(seen, end - kStart);
@@ -180,17 +181,29 @@ TEST_CASE_FIXTURE(Fixture, "any flipped byte of a tail is noticed, and never rea
     replace(key_of_tail, flipped);
     const auto got = archive.get({}, piece(kStart, ends.back()));
     REQUIRE_FALSE(got.ok());
+    const auto objects = listed();
+    const bool good = !objects.empty() && objects[0].name.kind == WalKind::piece;
+    const std::uint64_t good_until = good ? objects[0].name.end : kStart;
+    REQUIRE((good_until == kStart || good_until == ends[0] || good_until == ends[1]));
+    if (good)
+      REQUIRE(archive.get({}, objects[0].name).value() ==
+              Bytes(log.begin(), log.begin() + static_cast<std::ptrdiff_t>(good_until - kStart)));
     const auto report = check_objects({}, *storage);
     REQUIRE(report.ok());
     REQUIRE_MESSAGE(report->findings.size() == 1, "byte " << at);
     REQUIRE(report->findings[0].subject == key_of_tail);
     // Only of the last piece nobody can tell a crash from damage.
-    const bool of_last = at >= bytes.size() - 700 - 450;
-    if (!of_last) REQUIRE_MESSAGE(report->findings[0].code == "object_damaged", "byte " << at);
+    const bool of_last = good_until == ends[1];
+    REQUIRE_MESSAGE((report->findings[0].code == "object_damaged") != of_last, "byte " << at);
+    REQUIRE(got.error().code() == (of_last ? ErrorCode::not_found : ErrorCode::corrupt));
+    REQUIRE(objects.size() == (good ? 1 : 0) + (of_last ? 0 : 1));
+    if (of_last) continue;
+    REQUIRE(objects.back().damaged);
+    REQUIRE(objects.back().name == WalName{WalKind::tail, kSystem, 1, good_until, ~std::uint64_t{0}});
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "a tail put in another's place, or together from others, says nothing") {
+TEST_CASE_FIXTURE(Fixture, "a tail put in another's place, or together from others, shows as damaged") {
   fill();
   const std::string first = tail_key();
   const Bytes bytes = stored(first);
@@ -199,7 +212,10 @@ TEST_CASE_FIXTURE(Fixture, "a tail put in another's place, or together from othe
   REQUIRE(other->append({}, log).ok());
   const std::string second = tail_key();
   replace(second, bytes);
-  CHECK(listed().empty());
+  REQUIRE(listed().size() == 1);
+  CHECK(listed()[0].name.kind == WalKind::tail);
+  CHECK(listed()[0].name.start == kStart + 0x1000000);
+  CHECK(listed()[0].damaged);
   CHECK(code_of(archive.get({}, piece(kStart + 0x1000000, kStart + 0x1000000 + log.size()))) == ErrorCode::corrupt);
 }
 

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -47,6 +48,7 @@ class ClusterSource final : public Source {
 /// Counts how often each key is read whole, and knows how to spoil what is stored.
 class CountingStorage final : public Storage {
  public:
+  explicit CountingStorage(StoragePtr inner) : inner_(std::move(inner)) {}
   StorageInfo info() const override { return inner_->info(); }
   Result<ObjectInfo> stat(const Context& ctx, std::string_view key) override { return inner_->stat(ctx, key); }
   Result<Bytes> get(const Context& ctx, std::string_view key, ByteRange range) override {
@@ -60,10 +62,13 @@ class CountingStorage final : public Storage {
   Result<void> list(const Context& ctx, std::string_view prefix, const ListVisitor& visit) override {
     return inner_->list(ctx, prefix, visit);
   }
+  Result<std::unique_ptr<GrowingObject>> grow(const Context& ctx, std::string_view key) override {
+    return inner_->grow(ctx, key);
+  }
   std::atomic<unsigned> whole_reads{0};
 
  private:
-  StoragePtr inner_ = make_memory_storage();
+  const StoragePtr inner_;
 };
 
 class Warnings final : public LogSink {
@@ -82,11 +87,12 @@ struct Recovery {
   FakeClock clock;
   Warnings warnings;
   Context ctx;
-  std::shared_ptr<CountingStorage> storage = std::make_shared<CountingStorage>();
+  std::shared_ptr<CountingStorage> storage;
   Repository repository;
   WalArchive archive;
 
-  Recovery() : repository(make()), archive(repository) {}
+  explicit Recovery(StoragePtr inner = make_memory_storage())
+      : storage(std::make_shared<CountingStorage>(std::move(inner))), repository(make()), archive(repository) {}
 
   static WalBuilder log_of(std::uint32_t timeline = 1) { return {kSystem, timeline, kStart, kSegment}; }
   /// Records up to the end of the segment, one transaction a minute; ends with a whole record exactly at the border.
