@@ -20,7 +20,8 @@ typedef enum drk_wal_kind {
   DRK_WAL_PIECE = 3,   /**< a part of a file that still grows */
   DRK_WAL_HISTORY = 4, /**< where a timeline began */
   DRK_WAL_LABEL = 5,   /**< what the server writes about a finished backup */
-  DRK_WAL_GAP = 6      /**< log that is known to be lost */
+  DRK_WAL_GAP = 6,     /**< log that is known to be lost */
+  DRK_WAL_TAIL = 7     /**< what is damaged of an object that grows; what is good of it is listed as a piece */
 } drk_wal_kind;
 
 /** One object of the log. */

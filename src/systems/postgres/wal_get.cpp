@@ -61,7 +61,7 @@ Result<void> Getter::allow_damage(const SegmentBytes& segment) const {
   if (!segment.damaged) return {};
   const std::string what = "the stored log behind " + format_lsn(segment.end) + " is damaged";
   if (!options_.up_to_damage) {
-    return Error(ErrorCode::corrupt, what + "; a recovery to a target before that needs its part (up to damage)");
+    return Error(ErrorCode::corrupt, what + "; what lies before it is delivered when that is asked for (up_to_damage)");
   }
   ctx_.write_log(LogLevel::warning, what + ": what lies before it is delivered");
   return {};
