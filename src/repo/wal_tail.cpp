@@ -137,10 +137,13 @@ Result<TailBytes> read_tail(const Context& ctx, Storage& storage, const std::str
   for (std::optional<std::size_t> end;;) {
     DRKIT_ASSIGN(tail.bytes, storage.get(ctx, key, {0, format::kMaxWalTailBytes}));
     auto found = format::decode_wal_tail(tail.bytes);
-    if (!found) return std::move(found).error().with("key", key);
-    tail.found = std::move(*found);
-    if (tail.found.clean_end || end == tail.found.end) return tail;
-    end = tail.found.end;
+    const std::size_t reached = found ? found->end : 0;
+    if ((found && found->clean_end) || end == reached) {
+      if (!found) return std::move(found).error().with("key", key);
+      tail.found = std::move(*found);
+      return tail;
+    }
+    end = reached;
   }
 }
 

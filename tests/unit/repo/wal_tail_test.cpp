@@ -203,6 +203,29 @@ TEST_CASE_FIXTURE(Fixture, "any flipped byte of a tail is noticed, and never rea
   }
 }
 
+TEST_CASE_FIXTURE(Fixture, "who looks on while a tail is written looks twice before damage is believed") {
+  fill();
+  const Bytes bytes = stored(tail_key());
+  for (std::size_t at = 0; at < bytes.size(); at += 37) {
+    const auto seen_torn = [&](std::uint64_t times) {
+      OpenOptions options;
+      options.credential.password = Secret::from_text("pw");
+      const Fault torn{.kind = FaultKind::bit_flip,
+                       .call = StorageCall::get,
+                       .times = times,
+                       .key_prefix = "wal/",
+                       .position = at * 8};
+      auto opened = Repository::open({}, with_faults(storage, {.faults = {torn}}), std::move(options));
+      REQUIRE_MESSAGE(opened.ok(), opened.error().to_string());
+      return WalArchive(std::move(*opened)).list({}, kSystem).value();
+    };
+    const auto once = seen_torn(1);
+    REQUIRE(once.size() == 1);
+    REQUIRE(once[0].name == piece(kStart, ends.back()));
+    REQUIRE_FALSE(seen_torn(2)[0].name == once[0].name);
+  }
+}
+
 TEST_CASE_FIXTURE(Fixture, "a tail put in another's place, or together from others, shows as damaged") {
   fill();
   const std::string first = tail_key();
