@@ -41,7 +41,7 @@ void fill(const Server& server) {
   sql(server.conninfo(), "CREATE ROLE clerk LOGIN PASSWORD 'secret-of-clerk'");
   sql(server.conninfo(), "CREATE DATABASE \"shop/50%'s\" OWNER clerk");
   const std::string shop = server.conninfo("'shop/50%\\'s'");
-  sql(shop, "CREATE TABLE t AS SELECT i, md5(i::text) AS x FROM generate_series(1, 40000) i");
+  sql(shop, "CREATE TABLE t AS SELECT i, md5(i::text) AS x FROM generate_series(1, 400000) i");
   sql(shop, "ALTER TABLE t ADD PRIMARY KEY (i)");
   sql(shop, "CREATE TABLE u AS SELECT i, md5((i + 1)::text) AS x FROM generate_series(1, 20000) i");
 }
