@@ -4,6 +4,7 @@
 #include <climits>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include "text.hpp"
 #include "time_text.hpp"
@@ -178,9 +179,10 @@ PitrAction action_of(const std::string& name) {
   return name == "pause" ? PitrAction::pause : name == "shutdown" ? PitrAction::shutdown : PitrAction::promote;
 }
 
-Result<PitrPlan> make_plan(Session& session, const Repository& repository, const PitrArguments& arguments) {
+Result<PitrPlan> make_plan(Session& session, const Repository& repository, const PitrArguments& arguments,
+                           PitrTarget target) {
   PitrOptions options;
-  DRKIT_ASSIGN(options.target, target_of(arguments));
+  options.target = std::move(target);
   DRKIT_ASSIGN(options.system_id, parse_system_id(arguments.system_id));
   if (!arguments.timeline.empty()) {
     DRKIT_ASSIGN(options.timeline, parse_timeline(arguments.timeline));
@@ -220,7 +222,7 @@ void show_plan(Session& session, const PitrPlan& plan) {
 
 Result<int> run_pitr(Session& session, const PitrArguments& arguments) {
   PitrSettings settings;
-  DRKIT_ASSIGN(const PitrTarget target, target_of(arguments));
+  DRKIT_ASSIGN(PitrTarget target, target_of(arguments));
   if (!arguments.plan) {
     const bool has_end = target.kind != PitrKind::latest;
     DRKIT_ASSIGN(settings.restore_command, restore_command(session, arguments, has_end));
@@ -228,7 +230,7 @@ Result<int> run_pitr(Session& session, const PitrArguments& arguments) {
   settings.action = action_of(arguments.action);
   settings.keep_archiving = arguments.keep_archiving;
   DRKIT_ASSIGN(const Repository repository, session.open(arguments.repository));
-  DRKIT_ASSIGN(const PitrPlan plan, make_plan(session, repository, arguments));
+  DRKIT_ASSIGN(const PitrPlan plan, make_plan(session, repository, arguments, std::move(target)));
   Json document{{"status", "complete"}, {"plan", plan_json(plan)}};
   show_plan(session, plan);
   int code = kComplete;
